@@ -1,0 +1,1 @@
+"""intermodel: what vision models have learned, what they share, and where they differ."""
