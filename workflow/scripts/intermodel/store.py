@@ -1,0 +1,275 @@
+"""HDF5 files: written atomically, verified at the door, joined by image id.
+
+Every file carries the attribute `complete`, written last; a file without it is not read. Feature files hold
+`pooled` (N, C) float32 and `index` (N,) image ids; beside them `{layer}.maps.h5` holds `maps` (N, C, h, w) in
+float16, or float32 where a value exceeds float16's range.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from intermodel.engine.errors import UserError
+from intermodel.engine.publish import publish
+
+PathLike = str | os.PathLike[str]
+
+
+@contextmanager
+def create(path: PathLike, **attributes: Any) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file that is published under `path` when the block succeeds.
+
+    Attributes that HDF5 cannot hold (dict, list, tuple, None) are stored as JSON text.
+    """
+    with publish(path) as temporary:
+        with h5py.File(temporary, "w", libver="latest") as file:
+            write_attributes(file, attributes)
+            yield file
+            file.attrs["complete"] = True
+
+
+def write_attributes(target: h5py.Group, attributes: Mapping[str, Any]) -> None:
+    """Write attributes of a file or group; dict, list, tuple and None become JSON text with sorted keys."""
+    for name, value in attributes.items():
+        if isinstance(value, dict | list | tuple) or value is None:
+            value = json.dumps(value, sort_keys=True)
+        target.attrs[name] = value
+
+
+def open_file(path: PathLike) -> h5py.File:
+    """Open a finished file for reading.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not HDF5, is truncated, or was never finished.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist; run the workflow to make it.")
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise UserError(
+            f"{path} is not a readable HDF5 file ({_first_line(error)}); delete it and run again."
+        ) from error
+    if not file.attrs.get("complete", False):
+        file.close()
+        raise UserError(f"{path} is not complete (its writer was interrupted); delete it and run again.")
+    return file
+
+
+def read_attributes(path: PathLike) -> dict[str, Any]:
+    """Attributes of a finished file as plain Python values, JSON text left as it is."""
+    with open_file(path) as file:
+        return plain_attributes(file)
+
+
+def plain_attributes(target: h5py.Group) -> dict[str, Any]:
+    """Attributes of an open file or group as plain Python values."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in target.attrs.items()}
+
+
+def require(file: h5py.File, *names: str) -> None:
+    """Raise `UserError` unless the open file holds all the data sets (or groups) in `names`."""
+    missing = [name for name in names if name not in file]
+    if missing:
+        raise UserError(
+            f"{file.filename} lacks {', '.join(missing)} (it holds {', '.join(sorted(file)) or 'nothing'}); "
+            "it is not the expected kind of file: delete it and run again."
+        )
+
+
+def read_strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
+    """A string data set as a numpy array of str."""
+    values = dataset.asstr()[...]
+    return np.asarray(values, dtype=np.str_).reshape(dataset.shape)
+
+
+def write_strings(group: h5py.Group, name: str, values: Sequence[str] | NDArray[np.str_]) -> None:
+    """Write strings as variable-length UTF-8."""
+    group.create_dataset(name, data=np.asarray(list(values), dtype=object), dtype=h5py.string_dtype("utf-8"))
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Pooled features of one layer: `values[i]`, (N, C) float32, belongs to the image `ids[i]`."""
+
+    ids: NDArray[np.str_]
+    values: NDArray[np.float32]
+    attributes: dict[str, Any]
+
+
+def read_pooled(path: PathLike) -> Pooled:
+    """Read a feature file whole (N·C·4 bytes)."""
+    with open_file(path) as file:
+        require(file, "pooled", "index")
+        ids, values = read_strings(file["index"]), file["pooled"][...]
+        attributes = plain_attributes(file)
+    if values.ndim != 2 or len(ids) != len(values):
+        raise UserError(
+            f"{path} holds pooled features of shape {values.shape} for {len(ids)} image ids, expected (N, C) with one "
+            "row for each id; delete it and run again."
+        )
+    return Pooled(ids, values.astype(np.float32, copy=False), attributes)
+
+
+class Maps:
+    """A reader of activation maps, (N, C, h, w), that never holds more than one block.
+
+    Use as a context manager. Values are converted exactly from the stored dtype to float32.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+        self._file = open_file(path)
+        try:
+            require(self._file, "maps", "index")
+            self._maps = self._file["maps"]
+            self.ids = read_strings(self._file["index"])
+            self.attributes = plain_attributes(self._file)
+            if self._maps.ndim != 4 or len(self.ids) != self._maps.shape[0]:
+                raise UserError(
+                    f"{self.path} holds maps of shape {self._maps.shape} for {len(self.ids)} image ids, expected "
+                    "(N, C, h, w) with one row for each id; delete it and run again."
+                )
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Maps:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Images, units, height, width."""
+        images, units, height, width = self._maps.shape
+        return int(images), int(units), int(height), int(width)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The stored dtype (float16 or float32)."""
+        return np.dtype(self._maps.dtype)
+
+    def images(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Maps of the images start..stop-1 as float32, (n, C, h, w)."""
+        return np.asarray(self._maps[start:stop], dtype=np.float32)
+
+    def units(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Maps of the units start..stop-1 over all images as float32, (N, u, h, w)."""
+        return np.asarray(self._maps[:, start:stop], dtype=np.float32)
+
+    def unit_blocks(self, memory_mb: float = 256.0) -> Iterator[tuple[int, int]]:
+        """Ranges of units whose float32 maps over all images fit into `memory_mb`, at least one unit each."""
+        images, units, height, width = self.shape
+        size = max(1, int(memory_mb * 2**20 / max(1, images * height * width * 4)))
+        for start in range(0, units, size):
+            yield start, min(units, start + size)
+
+
+def align(
+    reference: Sequence[str] | NDArray[np.str_], other: Sequence[str] | NDArray[np.str_], what: str
+) -> NDArray[np.intp]:
+    """Positions in `other` of the ids of `reference`, so that `rows_of_other[align(...)]` follows `reference`.
+
+    Parameters
+    ----------
+    reference, other
+        Image ids, (N,) and (M,), M >= N.
+    what
+        What `other` is, for the error message, e.g. the name of its file.
+
+    Raises
+    ------
+    UserError
+        If an id occurs twice in either, or an id of `reference` is missing in `other`.
+    """
+    reference, other = np.asarray(reference, dtype=np.str_), np.asarray(other, dtype=np.str_)
+    for ids, name in ((reference, "the reference"), (other, what)):
+        unique, count = np.unique(ids, return_counts=True)
+        if len(unique) != len(ids):
+            raise UserError(
+                f"{name} holds the image id {str(unique[count > 1][0])!r} more than once; ids must be unique."
+            )
+    order = np.argsort(other)
+    if len(other) == 0 and len(reference):
+        raise UserError(f"{what} holds no image, expected {len(reference)}; delete it and run again.")
+    position = np.searchsorted(other, reference, sorter=order)
+    found = order[np.minimum(position, max(len(other) - 1, 0))] if len(other) else np.empty(0, dtype=np.intp)
+    missing = other[found] != reference
+    if missing.any():
+        raise UserError(
+            f"{what} lacks {int(missing.sum())} of {len(reference)} images, the first is "
+            f"{str(reference[missing][0])!r}; it was made from another state of the data set: delete it and run again."
+        )
+    return found
+
+
+def write_table(path: PathLike, rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> None:
+    """Write a CSV file atomically, from rows (dicts with equal keys) or from columns.
+
+    Floats are written with all their digits, NaN and None as empty cells, booleans as true and false.
+    """
+    if isinstance(rows, Mapping):
+        names = list(rows)
+        lines = zip(*(rows[name] for name in names), strict=True)
+    else:
+        names = list(rows[0]) if rows else []
+        lines = ([row[name] for name in names] for row in rows)
+    with publish(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_cell(value) for value in line] for line in lines)
+
+
+def read_table(path: PathLike) -> dict[str, NDArray[Any]]:
+    """Read a CSV file as columns: float64 where every cell is a number or empty (NaN), otherwise str."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist; run the workflow to make it.")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        names = next(reader, [])
+        lines = list(reader)
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(names):
+            raise UserError(f"{path}, line {number}, has {len(line)} cells, expected {len(names)} as in its heading.")
+    columns: dict[str, NDArray[Any]] = {}
+    for position, name in enumerate(names):
+        cells = [line[position] for line in lines]
+        try:
+            columns[name] = np.array([float(cell) if cell else np.nan for cell in cells])
+        except ValueError:
+            columns[name] = np.array(cells, dtype=np.str_)
+    return columns
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
