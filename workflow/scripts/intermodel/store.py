@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +33,10 @@ def create(path: PathLike, **attributes: Any) -> Iterator[h5py.File]:
 
     Attributes that HDF5 cannot hold (dict, list, tuple, None) are stored as JSON text.
     """
-    with publish(path) as temporary:
-        with h5py.File(temporary, "w", libver="latest") as file:
-            write_attributes(file, attributes)
-            yield file
-            file.attrs["complete"] = True
+    with publish(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+        write_attributes(file, attributes)
+        yield file
+        file.attrs["complete"] = True
 
 
 def write_attributes(target: h5py.Group, attributes: Mapping[str, Any]) -> None:
@@ -166,7 +165,8 @@ class Maps:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The stored dtype (float16 or float32)."""
-        return np.dtype(self._maps.dtype)
+        dtype: np.dtype[Any] = np.dtype(self._maps.dtype)
+        return dtype
 
     def images(self, start: int, stop: int) -> NDArray[np.float32]:
         """Maps of the images start..stop-1 as float32, (n, C, h, w)."""
@@ -229,7 +229,7 @@ def write_table(path: PathLike, rows: Sequence[Mapping[str, Any]] | Mapping[str,
     """
     if isinstance(rows, Mapping):
         names = list(rows)
-        lines = zip(*(rows[name] for name in names), strict=True)
+        lines: Iterable[Iterable[Any]] = zip(*(rows[name] for name in names), strict=True)
     else:
         names = list(rows[0]) if rows else []
         lines = ([row[name] for name in names] for row in rows)

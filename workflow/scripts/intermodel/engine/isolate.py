@@ -6,12 +6,13 @@ from a rule's environment would silently come from the engine's. Importing this 
 
 import os
 import sys
+from pathlib import Path
 
 
 def isolate() -> None:
     """Drop entries of `sys.path` that belong neither to this interpreter nor to the scripts."""
     own = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
-    scripts = os.path.realpath(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    scripts = str(Path(__file__).resolve().parents[2])
 
     def keep(entry: str) -> bool:
         folder = os.path.realpath(entry or ".")

@@ -1,0 +1,101 @@
+"""One visual style for all figures: sizes in print millimetres, colour-blind safe palettes, atomic saving."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intermodel.engine.publish import publish
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Widths of one and two columns in print, in millimetres.
+SINGLE = 89.0
+DOUBLE = 183.0
+
+# The palette of Okabe and Ito (2008), told apart with any common colour vision deficiency; yellow comes last because
+# it is faint on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+NEUTRAL = "#7F7F7F"
+
+# Broden's categories, always in these colours.
+CATEGORY_COLORS = {
+    "object": "#0072B2",
+    "part": "#56B4E9",
+    "scene": "#009E73",
+    "material": "#E69F00",
+    "texture": "#D55E00",
+    "color": "#CC79A7",
+}
+SEQUENTIAL = "viridis"
+DIVERGING = "RdBu_r"
+
+
+def use_style() -> None:
+    """Set the style of all figures (seaborn theme, 7-8 pt type, thin lines, text kept as text in SVG)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import seaborn
+
+    seaborn.set_theme(
+        context="paper",
+        style="ticks",
+        palette=list(PALETTE),
+        font="DejaVu Sans",
+        rc={
+            "font.size": 7.5,
+            "axes.titlesize": 8.5,
+            "axes.labelsize": 8,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 7,
+            "legend.title_fontsize": 7.5,
+            "axes.linewidth": 0.6,
+            "lines.linewidth": 1.2,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.dpi": 150,
+            "savefig.dpi": 300,
+            "svg.fonttype": "path",
+            # Equal figures give equal files.
+            "svg.hashsalt": "intermodel",
+        },
+    )
+
+
+def inches(width_mm: float, height_mm: float) -> tuple[float, float]:
+    """A figure size in inches, as matplotlib wants it, from millimetres."""
+    return width_mm / 25.4, height_mm / 25.4
+
+
+def model_colors(names: Sequence[str]) -> dict[str, str]:
+    """One colour per model in the order of the study; the palette repeats after eight (add `model_markers`)."""
+    return {name: PALETTE[position % len(PALETTE)] for position, name in enumerate(names)}
+
+
+def model_markers(names: Sequence[str]) -> dict[str, str]:
+    """One marker per model, so that colour is never the only cue."""
+    return {name: MARKERS[(position + position // len(PALETTE)) % len(MARKERS)] for position, name in enumerate(names)}
+
+
+def category_color(category: str) -> str:
+    """The colour of a concept category; categories beyond Broden's six are grey."""
+    return CATEGORY_COLORS.get(category, NEUTRAL)
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure atomically in the format of the suffix (svg, png, pdf) and close it."""
+    import matplotlib.pyplot as plt
+
+    path = Path(path)
+    metadata = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None} if path.suffix == ".pdf" else {}
+    with publish(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], bbox_inches="tight", pad_inches=0.03, metadata=metadata)
+    plt.close(figure)
