@@ -1,0 +1,1 @@
+"""Uncertainty for every analysis: intervals, jackknife, nulls, permutation tests, false discovery rate."""
