@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = "intermodel"
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_of(script: str, scripts: Path = SCRIPTS) -> str:
     """Digest of `script` and of every module of the package that it imports, directly or not.
 
@@ -65,7 +65,7 @@ def _file(module: str, scripts: Path) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(path: Path) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     for node in ast.walk(tree):
@@ -80,7 +80,7 @@ def _parse(path: Path) -> ast.Module:
     return tree
 
 
-@lru_cache(maxsize=None)
+@cache
 def _dump(path: Path) -> bytes:
     return ast.dump(_parse(path), include_attributes=False).encode()
 

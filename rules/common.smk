@@ -1,0 +1,84 @@
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from intermodel.data.listing import listing_digest
+from intermodel.engine.code_hash import code_of
+from intermodel.engine.device import gpus_wanted
+from intermodel.engine.environment import expand
+from intermodel.engine.errors import UserError
+from intermodel.engine.plan import file_digest, frozen_plan, split_by_presence
+from intermodel.study import load_study
+
+STATE = Path(".snakemake") / "intermodel"
+
+try:
+    STUDY = load_study(
+        config,
+        files=workflow.configfiles,
+        check_files=workflow.is_main_process,
+        layer_cache=STATE / "layers" if workflow.is_main_process else None,
+    )
+except UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+PATHS = STUDY.paths
+MODELS = list(STUDY.models)
+DATASETS = list(STUDY.datasets)
+
+
+def feature_files(dataset, model):
+    """Everything that one forward pass of a model over a data set is asked for."""
+    layers = STUDY.layers(model)
+    pooled = [PATHS.features(dataset, model, layer) for layer in layers]
+    maps = [PATHS.maps(dataset, model, layer) for layer in layers]
+    return pooled + (maps if dataset in STUDY.datasets_for("concepts") else [])
+
+
+def look_at_disk():
+    return {
+        "present": [
+            path
+            for dataset in DATASETS
+            for model in MODELS
+            for path in feature_files(dataset, model)
+            if Path(path).exists()
+        ],
+        "listings": {dataset: listing_digest(expand(json.loads(STUDY.dataset_spec(dataset)))) for dataset in DATASETS},
+        "checkpoints": {
+            name: file_digest(expand(model.weights.path))
+            for name, model in STUDY.models.items()
+            if getattr(model.weights, "path", None)
+        },
+        "gpu": gpus_wanted(STUDY.compute.device, local=workflow.local_exec),
+    }
+
+
+PLAN = frozen_plan(STATE, workflow.is_main_process, look_at_disk)
+
+
+def identifier(*parts):
+    """A rule name from names that may hold dots and dashes."""
+    return re.sub(r"\W", "_", "_".join(parts))
+
+
+def growing(base, per_mb=0.0):
+    """Memory in MB from the size of the inputs, doubled with every attempt."""
+
+    def mem_mb(wildcards, input, attempt):
+        return int(min(256_000, (base + per_mb * input.size_mb) * 2 ** (attempt - 1)))
+
+    return mem_mb
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, DATASETS)),
+    model="|".join(map(re.escape, MODELS)),
+    model_a="|".join(map(re.escape, MODELS)),
+    model_b="|".join(map(re.escape, MODELS)),
+    layer="[^/]+",

@@ -1,0 +1,65 @@
+"""What the main process found on disk when the run began, frozen so that job processes see the same.
+
+Jobs on a cluster parse the Snakefile again while files come and go. Whatever the rules depend on beside the study
+(which layers exist, digests of data folders) is therefore looked up once, written to a file, and read back by them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from intermodel.engine.publish import publish
+
+VARIABLE = "INTERMODEL_PLAN"
+WEEK = 7 * 24 * 3600
+
+
+def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the plan of this run: made by `look` in the main process, read back everywhere else.
+
+    Parameters
+    ----------
+    folder
+        Where plans are kept; those older than a week are removed.
+    is_main_process
+        Whether this process is the one that the user started.
+    look
+        Finds out the plan; its result must survive JSON.
+    """
+    if not is_main_process and VARIABLE in os.environ:
+        plan: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
+        return plan
+    plan = look()
+    folder = Path(folder).resolve()
+    path = folder / f"plan-{os.getpid()}.json"
+    with publish(path) as temporary:
+        temporary.write_text(json.dumps(plan, sort_keys=True), encoding="utf-8")
+    os.environ[VARIABLE] = str(path)
+    for old in folder.glob("plan-*.json"):
+        if time.time() - old.stat().st_mtime > WEEK:
+            old.unlink(missing_ok=True)
+    return plan
+
+
+def split_by_presence(paths: list[str], present: set[str]) -> dict[str, list[str]]:
+    """Divide the outputs of one forward pass into those on disk (``have``) and the others (``new``).
+
+    Each part is a job of its own, so that asking for another layer leaves the records of the others as they are.
+    Empty parts are left out.
+    """
+    parts = {
+        "have": [path for path in paths if path in present],
+        "new": [path for path in paths if path not in present],
+    }
+    return {kind: part for kind, part in parts.items() if part}
+
+
+def file_digest(path: str | Path) -> str:
+    """Size and modification time of a file: cheap, and enough to notice that it was replaced."""
+    status = Path(path).stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"

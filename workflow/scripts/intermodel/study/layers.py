@@ -1,0 +1,65 @@
+"""Layer names of the study's networks, found once by a process of its own, since the Snakefile never imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from intermodel.engine.publish import publish
+from intermodel.study.study import Study
+
+SCRIPTS = Path(__file__).resolve().parents[2]
+
+
+def known_layers(study: Study, cache: Path) -> dict[str, list[str] | str]:
+    """Names of the modules of every network, or a sentence saying why it cannot be built.
+
+    Answers are kept in the folder `cache`, one file per architecture and arguments, so that only what is new costs
+    time (some 5 CPU seconds of imports). Without torch in this environment (a bare workflow engine on a cluster)
+    nothing is answered: the extraction job then checks the layers itself.
+    """
+    wanted: dict[str, dict[str, object]] = {}
+    for name, model in study.models.items():
+        wanted[name] = {
+            "architecture": model.architecture,
+            "kwargs": model.kwargs,
+            "python_path": model.python_path,
+        }
+    answers: dict[str, list[str] | str] = {}
+    files = {name: cache / f"{_digest(spec)}.json" for name, spec in wanted.items()}
+    for name, file in files.items():
+        if file.is_file():
+            answers[name] = json.loads(file.read_text(encoding="utf-8"))
+    missing = {name: spec for name, spec in wanted.items() if name not in answers}
+    if not missing:
+        return answers
+    result = subprocess.run(
+        [sys.executable, "-m", "intermodel.models.layers", "--check", "-"],
+        input=json.dumps(missing),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    if result.returncode != 0:
+        if "No module named" in result.stderr:
+            return answers
+        raise RuntimeError(f"the layers of the networks could not be listed:\n{result.stderr}")
+    found: dict[str, list[str] | str] = json.loads(result.stdout)
+    for name, layers in found.items():
+        # A sentence is not kept: what it complains about may lie outside the study, e.g. in the user's module.
+        if not isinstance(layers, str):
+            with publish(files[name]) as temporary:
+                temporary.write_text(json.dumps(layers), encoding="utf-8")
+    return answers | found
+
+
+def _digest(spec: dict[str, object]) -> str:
+    content = json.dumps(spec, sort_keys=True)
+    if spec.get("python_path"):
+        return hashlib.sha256(f"{content}{os.getpid()}".encode()).hexdigest()[:24]
+    return hashlib.sha256(content.encode()).hexdigest()[:24]

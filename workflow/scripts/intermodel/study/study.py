@@ -1,0 +1,155 @@
+"""Questions that the workflow asks a study: which files, which data set for which analysis, which settings."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from intermodel.engine.environment import expand
+from intermodel.engine.errors import UserError
+from intermodel.study import schema
+from intermodel.study.paths import Paths
+
+# Keys that say where an analysis is run, not how; they must not make finished jobs run again.
+PLACEMENT = {"datasets"}
+LABELLED_SPLITS = {"train", "test", "val", "valid", "validation"}
+
+
+class Study(schema.StudyKeys):
+    """A validated study. The keys are those of `schema.StudyKeys`; the methods answer the workflow's questions."""
+
+    @property
+    def paths(self) -> Paths:
+        """Names of all files."""
+        return Paths(self.results)
+
+    def has_masks(self, dataset: str) -> bool:
+        """Whether a data set comes with label maps."""
+        spec = self.datasets[dataset]
+        if isinstance(spec, schema.Arrays):
+            return spec.masks is not None
+        return isinstance(spec, schema.Scenes | schema.Segmentation | schema.Broden)
+
+    def has_labels(self, dataset: str) -> bool:
+        """Whether a data set comes with one class per image (for folders and arrays: as found on disk)."""
+        spec = self.datasets[dataset]
+        if isinstance(spec, schema.Folder):
+            return spec.layout in ("classes", "splits") or (spec.layout == "auto" and _has_subfolders(spec.path))
+        if isinstance(spec, schema.Arrays):
+            return spec.labels is not None or bool({"labels", "y_train", "y_test"} & _array_names(spec.path))
+        return isinstance(spec, schema.Scenes | schema.Torchvision)
+
+    def datasets_for(self, analysis: str) -> list[str]:
+        """Names of the data sets that an analysis uses, in the order of the study."""
+        chosen = getattr(self.analyses, analysis).datasets
+        if chosen != "auto":
+            return [name for name in self.datasets if name in chosen]
+        if analysis == "lce":
+            return self.datasets_for("concepts") if len(self.models) > 1 else []
+        if analysis == "concepts":
+            return [name for name in self.datasets if self.has_masks(name)]
+        if analysis == "quality":
+            return self.datasets_for("probe")
+        if analysis == "probe":
+            return [name for name in self.datasets if self.has_labels(name)]
+        return list(self.datasets)
+
+    def layers(self, model: str) -> list[str]:
+        """Layers of a model, shallow to deep."""
+        return list(self.models[model].layers)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All (a, b) of models with a <= b, a model with itself included."""
+        names = sorted(self.models)
+        return [(a, b) for position, a in enumerate(names) for b in names[position:]]
+
+    @property
+    def controls(self) -> list[str]:
+        """Models that are untrained controls."""
+        return [name for name, model in self.models.items() if model.control]
+
+    def settings(self, analysis: str, **more: Any) -> str:
+        """Settings of an analysis as JSON with sorted keys: one string, so that swapped values are noticed."""
+        values = getattr(self.analyses, analysis).model_dump(mode="json", exclude=PLACEMENT)
+        return _json(values | {"seed": self.seed} | more)
+
+    def dataset_spec(self, dataset: str) -> str:
+        """What a data set is, as JSON; environment variables are left for the job to fill in."""
+        return _json(self.datasets[dataset].model_dump(mode="json", exclude={"title"}))
+
+    def model_spec(self, model: str) -> str:
+        """What a network is and how images enter it, as JSON, without what only concerns figures."""
+        spec = self.models[model].model_dump(
+            mode="json", exclude={"title", "family", "citation", "control", "layers", "weights"}
+        )
+        weights = self.models[model].weights
+        # Weights that the study trains are told by their file, an input of the job.
+        spec["weights"] = (
+            {"source": "train"} if isinstance(weights, schema.TrainedWeights) else weights.model_dump(mode="json")
+        )
+        return _json(spec)
+
+    def recipe(self, model: str) -> str:
+        """How a network is trained, as JSON."""
+        weights = self.models[model].weights
+        if not isinstance(weights, schema.TrainedWeights):
+            raise UserError(f"models.{model} is not trained by this study; its weights are {weights.source}.")
+        keys = self.models[model]
+        return _json(
+            {
+                "model": model,
+                "architecture": keys.architecture,
+                "kwargs": keys.kwargs,
+                "preprocessing": None if keys.preprocessing is None else keys.preprocessing.model_dump(mode="json"),
+                "seed": self.seed if weights.seed is None else weights.seed,
+                "recipe": weights.model_dump(mode="json", exclude={"source", "dataset", "seed"}, exclude_none=True),
+            }
+        )
+
+    def describe(self) -> str:
+        """Names, titles, families and layers of all models, for tables and figures, as JSON."""
+        return _json(
+            {
+                "models": [
+                    {
+                        "name": name,
+                        "title": model.title or name,
+                        "family": model.family or ("control" if model.control else "model"),
+                        "control": model.control,
+                        "layers": list(model.layers),
+                        "architecture": model.architecture,
+                        "weights": model.weights.model_dump(mode="json", exclude_none=True),
+                        "citation": model.citation,
+                    }
+                    for name, model in self.models.items()
+                ],
+                "datasets": [{"name": name, "title": spec.title or name} for name, spec in self.datasets.items()],
+            }
+        )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _has_subfolders(path: str) -> bool:
+    try:
+        return any(entry.is_dir() and not entry.name.startswith(".") for entry in Path(expand(path)).iterdir())
+    except (OSError, UserError):
+        return False
+
+
+def _array_names(path: str) -> set[str]:
+    try:
+        file = Path(expand(path))
+        if file.suffix == ".npz":
+            with zipfile.ZipFile(file) as archive:
+                return {name.removesuffix(".npy") for name in archive.namelist()}
+        import h5py
+
+        with h5py.File(file, "r", locking=False) as content:
+            return set(content)
+    except (OSError, UserError, zipfile.BadZipFile):
+        return set()
