@@ -1,0 +1,45 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+STUDY ?= config/study.yaml
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-models test lint lock run estimate layers clean-results resume bench
+
+help: ## List the commands.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+# The environment is made anew whenever the lock file changes. uv installs in seconds what pip installs in minutes; pip
+# is the way out where uv does not reach the package index.
+$(VENV)/installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "$$(grep -m1 '^uv==' requirements.lock | cut -d' ' -f1)"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+		|| $(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	touch $@
+
+demo: $(VENV)/installed ## Run the demo study and say where its report is.
+	$(SNAKEMAKE) report
+	@$(BIN)/python workflow/scripts/show_timings.py $(STUDY)
+
+run: demo ## The same with STUDY=path/to/study.yaml.
+
+test: $(VENV)/installed ## Run the whole test suite.
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(VENV)/installed ## Check style, types, layers and rules.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakemake --lint
+
+lock: $(VENV)/installed ## Compile requirements.lock and envs/*.yaml anew from pyproject.toml.
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/python envs/compile.py
