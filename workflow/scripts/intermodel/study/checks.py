@@ -24,7 +24,7 @@ def check(study: Study, check_files: bool = True, layer_cache: Path | None = Non
     """All problems of a study whose types are right; an empty list when there are none."""
     problems = [*_names(study), *_references(study), *_analyses(study)]
     if check_files:
-        problems += [*_files(study)]
+        problems += [*_files(study), *_performance(study)]
     if layer_cache is not None and not problems:
         problems += [*_layers(study, layer_cache)]
     return problems
@@ -119,6 +119,20 @@ def _analyses(study: Study) -> Iterator[Problem]:
             yield Problem(
                 f"analyses.{upper}.datasets", f"{name!r} is not among the data sets of {lower}, which {upper} builds on"
             )
+    similarity = study.analyses.similarity
+    extra = sorted(set(similarity.interval_measures) - set(similarity.measures))
+    if extra:
+        yield Problem("analyses.similarity.interval_measures", f"{extra[0]!r} is not among the measures; add it there")
+    if 0 < similarity.subsamples < 10:
+        yield Problem("analyses.similarity.subsamples", f"found {similarity.subsamples}, expected 0 or at least 10")
+    lce = study.analyses.lce
+    for model, layer in lce.layers.items():
+        if model not in study.models:
+            yield Problem("analyses.lce.layers", f"found the model {model!r}; {nearest(model, study.models)}")
+        elif layer not in study.layers(model):
+            yield Problem(f"analyses.lce.layers.{model}", f"found {layer!r}; {nearest(layer, study.layers(model))}")
+    if lce.linkage == "ward" and lce.distance != "euclidean":
+        yield Problem("analyses.lce.linkage", f"ward needs the distance euclidean, found {lce.distance}; use average")
     quality = study.analyses.quality
     low, high = (quality.percentiles + [0.0, 0.0])[:2]
     if len(quality.percentiles) != 2 or not 0 <= low < high <= 100:
@@ -172,6 +186,13 @@ def _exists(path: str, value: str | None, kind: str) -> Iterator[Problem]:
         entries = sorted(entry.name for entry in target.parent.iterdir())
         hint = f"; {nearest(target.name, entries)}" if difflib.get_close_matches(target.name, entries, n=1) else ""
     yield Problem(path, f"found {value!r}, expected {expected}{hint}")
+
+
+def _performance(study: Study) -> Iterator[Problem]:
+    path, performance = "analyses.lce.performance", study.analyses.lce.performance
+    if performance is not None:
+        missing = list(_exists(path, performance, "file"))
+        yield from missing or _performance_table(path, str(expand(performance)))
 
 
 def _class_table(path: str, file: Path) -> Iterator[Problem]:

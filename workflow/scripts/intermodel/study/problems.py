@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 
 from intermodel.engine.errors import UserError
 
-
 # What pydantic's kinds of error expected, in the user's words.
 EXPECTED = {
     "int_type": "a whole number",

@@ -293,13 +293,59 @@ class Concepts(Keys):
     top_images: Annotated[int, Field(ge=1, le=64)] = Field(8, description="Images kept per unit for the galleries.")
 
 
+Measure = Literal[
+    "svcca",
+    "svcca_r2",
+    "pwcca",
+    "cka",
+    "cka_unbiased",
+    "procrustes_angle",
+    "regression",
+    "mutual_knn",
+    "cca",
+    "cca_r2",
+]
+
+
 class Similarity(Keys):
     """SVCCA and its peers: how much do two representations share?"""
 
     datasets: Names = Field("auto", description="Data sets to use; auto: all; []: none.")
-    variance: Annotated[float, Field(gt=0.0, le=1.0)] = Field(0.99, description="Variance that SVCCA keeps.")
-    neighbours: Positive = Field(10, description="k of mutual k-NN.")
-    subsamples: Annotated[int, Field(ge=0)] = Field(0, description="Placeholder replaced by the similarity settings.")
+    measures: list[Measure] = Field(
+        [
+            "svcca",
+            "svcca_r2",
+            "pwcca",
+            "cka",
+            "cka_unbiased",
+            "procrustes_angle",
+            "regression",
+            "mutual_knn",
+        ],
+        min_length=1,
+        description="Measures for every pair of layers. cca and cca_r2 use all directions and saturate with few "
+        "images; pwcca and cca cost a full SVD per pair (leave them out beyond some 1000 units).",
+    )
+    variance: list[Annotated[float, Field(gt=0.0, le=1.0)]] = Field(
+        [0.99], min_length=1, description="Shares of variance that SVCCA keeps; the first is svcca, others svcca@…"
+    )
+    neighbours: Positive = Field(10, description="Neighbours per image of mutual k-NN (cosine).")
+    images: Annotated[int, Field(ge=10)] | None = Field(
+        None, description="At most this many images, chosen by a hash of their ids; default: all."
+    )
+    basis_dtype: Literal["float64", "float32"] = Field(
+        "float64", description="Precision of stored bases; float32 halves the disk, changes values by some 1e-7."
+    )
+    permutations: Annotated[int, Field(ge=0)] = Field(
+        0, description="Row permutations per pair for p-values; exact null means are always given."
+    )
+    alpha: Fraction = Field(0.05, description="Level of the permutation threshold.")
+    subsamples: Annotated[int, Field(ge=0)] = Field(
+        40, description="Random halves of the images behind the intervals of the last layers; 0: none, else >= 10."
+    )
+    interval_measures: list[Measure] = Field(
+        ["svcca", "svcca_r2", "cka_unbiased", "mutual_knn"], description="Measures that get intervals."
+    )
 
 
 class Probe(Keys):
@@ -359,6 +405,32 @@ class Lce(Keys):
     """Learned Concepts Embedding: models as points."""
 
     datasets: Names = Field("auto", description="Data sets to use; auto: those of concepts; []: none.")
+    layers: dict[str, str] = Field({}, description="Layer of a model that enters; default: the last of its layers.")
+    variant: Literal["count", "fraction", "share", "hellinger", "binary", "soft"] = Field(
+        "count",
+        description="What a model's vector holds per concept: detectors; per unit; per detector; the root of that; "
+        "whether any; the best IoU. Use fraction, share or hellinger when layers differ in width.",
+    )
+    scale: Literal["none", "sqrt", "log1p", "unit"] = Field("none", description="Transformation before distances.")
+    projection: Literal["pca", "mds"] = Field("pca", description="How the map is drawn.")
+    distance: Literal["euclidean", "cosine", "jaccard", "hellinger"] = Field(
+        "euclidean", description="Distance of the heat map, the clusters and mds (tables hold all four)."
+    )
+    linkage: Literal["average", "ward"] = Field("average", description="How clusters are joined (ward: euclidean).")
+    clusters: Positive = Field(3, description="Number of clusters, at most the number of models.")
+    bootstrap: Annotated[int, Field(ge=100)] = Field(400, description="Bootstrap draws over folds of images.")
+    splits: Annotated[int, Field(ge=20)] = Field(200, description="Random halvings of the folds for the noise floor.")
+    level: Fraction = Field(0.95, description="Coverage of intervals and ellipses; 1 - level is the tests' level.")
+    performance: str | None = Field(
+        None, description="CSV of downstream results (model, task, dataset, metric, value; see docs/lce.md)."
+    )
+    probes: bool = Field(True, description="Add the study's own probe accuracies to the downstream results.")
+    predictor: Literal["unique", "detectors", "iou"] = Field(
+        "unique", description="What is crossed with results, per category: unique concepts, detectors, mean best IoU."
+    )
+    summary: bool = Field(True, description="Average the transformed results over the data sets of a task.")
+    covariate: str | None = Field(None, description="A result to hold constant, as task/dataset/metric.")
+    permutations: Annotated[int, Field(ge=100)] = Field(10000, description="Draws of the max-|r| permutation test.")
 
 
 class Analyses(Keys):

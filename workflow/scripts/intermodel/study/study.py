@@ -70,10 +70,20 @@ class Study(schema.StudyKeys):
         """Models that are untrained controls."""
         return [name for name, model in self.models.items() if model.control]
 
-    def settings(self, analysis: str, **more: Any) -> str:
-        """Settings of an analysis as JSON with sorted keys: one string, so that swapped values are noticed."""
-        values = getattr(self.analyses, analysis).model_dump(mode="json", exclude=PLACEMENT)
-        return _json(values | {"seed": self.seed} | more)
+    def settings(self, analysis: str, *keys: str, **more: Any) -> str:
+        """Settings of an analysis as JSON with sorted keys: one string, so that swapped values are noticed.
+
+        Parameters
+        ----------
+        analysis
+            A key of `analyses`.
+        keys
+            The settings that the job depends on; all when none is named. The study's ``seed`` may be among them.
+        more
+            Further values that the job needs.
+        """
+        values = getattr(self.analyses, analysis).model_dump(mode="json", exclude=PLACEMENT) | {"seed": self.seed}
+        return _json({key: values[key] for key in keys or values} | more)
 
     def dataset_spec(self, dataset: str) -> str:
         """What a data set is, as JSON; environment variables are left for the job to fill in."""
