@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
+import pytest
 import torch
+from intermodel.engine.errors import UserError
 from intermodel.store import read_table
 from intermodel.training.train import History
-from intermodel.training.weights import compact, write_history, write_weights
-from safetensors import safe_open
-from safetensors.torch import load_file
+from intermodel.training.weights import compact, read_metadata, write_history, write_weights
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 
@@ -26,17 +25,24 @@ def test_round_trip_is_exact_with_metadata(tmp_path):
     loaded = load_file(path)
     assert loaded.keys() == state.keys()
     assert all(torch.equal(loaded[name], value) and loaded[name].dtype == value.dtype for name, value in state.items())
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-    assert metadata["architecture"] == "small"
-    assert metadata["kwargs"] == '{"a": [2], "b": 1}'
-    assert json.loads(metadata["seed"]) == 3
+    assert read_metadata(path) == {"architecture": "small", "kwargs": {"b": 1, "a": [2]}, "seed": 3}
     assert [entry.name for entry in path.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_files_of_others_are_refused(tmp_path):
+    (tmp_path / "noise").write_bytes(b"noise")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other")
+    with pytest.raises(UserError, match="cannot be read as safetensors"):
+        read_metadata(tmp_path / "noise")
+    with pytest.raises(UserError, match="cannot be read as safetensors"):
+        read_metadata(tmp_path / "missing")
+    with pytest.raises(UserError, match="does not say how it was trained"):
+        read_metadata(tmp_path / "other")
 
 
 def test_equal_states_give_equal_bytes(tmp_path):
     for name in ("a", "b"):
-        write_weights(tmp_path / name, network().state_dict(), {"y": 1, "x": 2})
+        write_weights(tmp_path / name, network().state_dict(), dict(zip("hgfedcba", range(8))))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 

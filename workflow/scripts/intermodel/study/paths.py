@@ -46,6 +46,10 @@ class Paths:
         """Concept tally of one layer."""
         return f"{self.results}/concepts/{dataset}/{model}/{layer}.h5"
 
+    def patterns(self, dataset: str = "{dataset}") -> str:
+        """Label maps of a data set in the form that the concept tallies read."""
+        return f"{self.results}/concepts/{dataset}/patterns.h5"
+
     def basis(self, dataset: str = "{dataset}", model: str = "{model}", layer: str = "{layer}") -> str:
         """Factorisation of one layer's pooled features."""
         return f"{self.results}/similarity/{dataset}/{model}/{layer}.basis.h5"

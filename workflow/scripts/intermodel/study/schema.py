@@ -282,6 +282,9 @@ class Concepts(Keys):
     tail: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(
         0.005, description="Share of a unit's activations above its threshold."
     )
+    thresholds: Literal["exact", "hazen"] = Field(
+        "exact", description="The order statistic, or the interpolated quantile of other programs, for comparison."
+    )
     masks: Literal["quantile", "argmax"] = Field(
         "quantile", description="Unit masks from each unit's own threshold, or from the largest unit at each pixel."
     )
@@ -291,6 +294,12 @@ class Concepts(Keys):
     )
     folds: Annotated[int, Field(ge=2, le=64)] = Field(16, description="Folds of images for intervals.")
     top_images: Annotated[int, Field(ge=1, le=64)] = Field(8, description="Images kept per unit for the galleries.")
+    shuffles: Annotated[int, Field(ge=0, le=8)] = Field(
+        1, description="Control tallies with images and label maps paired wrongly; 0: no control."
+    )
+    gallery_units: Annotated[int, Field(ge=0, le=64)] = Field(
+        12, description="Units shown per model in the gallery; 0: none."
+    )
 
 
 Measure = Literal[
@@ -361,6 +370,9 @@ class Probe(Keys):
     validation_fraction: Fraction = Field(0.2, description="Part of the training images on which C is chosen.")
     test_fraction: Fraction = Field(
         0.3, description="Part held out where a data set has no split of its own, stratified by class, by image id."
+    )
+    max_train_images: Annotated[int, Field(ge=100)] = Field(
+        100000, description="Training images at most, the same share of every class."
     )
     max_iterations: Positive = Field(300, description="L-BFGS iterations per penalty.")
     tolerance: Annotated[float, Field(gt=0.0)] = Field(0.001, description="L-BFGS stops at this largest gradient.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -56,6 +56,7 @@ def train(
     seed: int,
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
     std: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    channel_order: str = "rgb",
     device: str = "cpu",
     threads: int = 1,
     name: str = "model",
@@ -68,8 +69,8 @@ def train(
     Parameters
     ----------
     backbone
-        Initialised network, from images (N, 3, H, W) to pooled features (N, D). On return it is on the CPU, in
-        evaluation mode.
+        Initialised network, from images (N, 3, H, W) to pooled features (N, D). All its parameters are trained. On
+        return it is on the CPU, in evaluation mode.
     images
         (N, H, W, 3) uint8, RGB, at the size at which the network is used.
     labels
@@ -79,7 +80,9 @@ def train(
     seed
         Seed of head initialisation, batches and augmentations.
     mean, std
-        Per channel, on the scale 0..1: images are normalised by them after augmentation.
+        Per channel of the network's input, on the scale 0..1: images are normalised by them after augmentation.
+    channel_order
+        Order in which the network takes the channels, "rgb" or "bgr".
     device
         "cpu", "cuda" or "cuda:1".
     threads
@@ -100,11 +103,12 @@ def train(
     classes, labels = _check(images, labels, recipe, name)
     target = torch.device(device)
     with _reproducible(seed, threads, target):
-        backbone.to(target).train()
+        backbone.to(target).train().requires_grad_(True)
         width = _feature_width(backbone, images, target, name)
         objective = create_objective(recipe, backbone, width, classes).to(target).train()
-        history = _optimise(objective, images, labels, recipe, seed, (mean, std), target, name)
-    backbone.to("cpu").eval()
+        normalise = _normaliser(mean, std, channel_order, target)
+        history = _optimise(objective, images, labels, recipe, seed, normalise, target, name)
+    backbone.to("cpu").eval().requires_grad_(False)
     if history.embedding_std[-1] < COLLAPSED:
         logger.warning(
             "The embeddings of model %s have collapsed (spread %.3f of 1 at the last step): its features say little; "
@@ -121,12 +125,11 @@ def _optimise(
     labels: NDArray[np.int64] | None,
     recipe: Recipe,
     seed: int,
-    normalisation: tuple[tuple[float, float, float], tuple[float, float, float]],
+    normalise: Callable[[Tensor], Tensor],
     device: torch.device,
     name: str,
 ) -> History:
     optimizer = create_optimizer(objective, recipe)
-    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in normalisation)
     channels_first = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
     targets = None if labels is None else torch.from_numpy(labels).to(device)
     random = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
@@ -143,7 +146,7 @@ def _optimise(
             rates.append(learning_rate_at(step, recipe.steps, recipe.peak_learning_rate, recipe.warmup))
             for group in optimizer.param_groups:
                 group["lr"] = rates[-1]
-            loss, embedding = objective((views - mean) / std, None if targets is None else targets[batch])
+            loss, embedding = objective(normalise(views), None if targets is None else targets[batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -228,6 +231,17 @@ def _check(
             f"Model {name} is trained with the supervised objective, but all training images are of one class."
         )
     return int(labels.max()) + 1, labels
+
+
+def _normaliser(
+    mean: tuple[float, float, float], std: tuple[float, float, float], channel_order: str, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    shift, scale = (torch.tensor(values, device=device)[:, None, None] for values in (mean, std))
+
+    def normalise(views: Tensor) -> Tensor:
+        return ((views.flip(1) if channel_order == "bgr" else views) - shift) / scale
+
+    return normalise
 
 
 def _feature_width(backbone: nn.Module, images: NDArray[np.uint8], device: torch.device, name: str) -> int:

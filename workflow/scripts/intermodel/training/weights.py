@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from intermodel.engine.errors import UserError
 from intermodel.engine.publish import publish
 from intermodel.store import write_table
 from intermodel.training.train import History
@@ -20,7 +22,7 @@ LARGEST_HALF = 65504.0
 
 
 def write_weights(
-    path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, Any], dtype: str = "float32"
+    path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: dict[str, Any], dtype: str = "float32"
 ) -> None:
     """Write a state dict as safetensors, atomically.
 
@@ -31,14 +33,13 @@ def write_weights(
     state
         Names and tensors.
     metadata
-        Stored with the tensors; values other than text become JSON with sorted keys.
+        JSON values that are stored with the tensors, as one text under the key "intermodel": the order in which the
+        format writes several keys is random, and equal trainings shall give equal files.
     dtype
         "float32", or "float16" for half the size: see `compact`.
     """
     tensors = compact(state) if dtype == "float16" else state
-    text = {
-        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in metadata.items()
-    }
+    text = {"intermodel": json.dumps(metadata, sort_keys=True)}
     with publish(path) as temporary:
         save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, text)
 
@@ -65,6 +66,25 @@ def compact(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return value.to(torch.float16) if fits else value
 
     return {key: rounded(value) for key, value in state.items()}
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `write_weights` stored with the tensors.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or was not written by a training of this project.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("intermodel")
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read as safetensors ({error}); train the model again.") from error
+    if text is None:
+        raise UserError(f"{path} does not say how it was trained; it was not written by train_model.")
+    metadata: dict[str, Any] = json.loads(text)
+    return metadata
 
 
 def write_history(path: str | os.PathLike[str], history: History) -> None:
