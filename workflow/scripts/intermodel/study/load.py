@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from intermodel.engine.errors import UserError
 from intermodel.study.checks import check
-from intermodel.study.problems import Problem, StudyError, from_validation
+from intermodel.study.problems import Problem, StudyError, dotted, from_validation
 from intermodel.study.study import Study
 
 
@@ -66,33 +66,28 @@ def read_study(path: str | Path, **options: Any) -> Study:
     return load_study(config, [path], **options)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Collects keys that occur twice in one mapping."""
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__(stream)
-        self.repeated: list[tuple[str, int]] = []
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            name = str(getattr(key, "value", key))
-            if name in seen:
-                self.repeated.append((name, key.start_mark.line + 1))
-            seen.add(name)
-        return super().construct_mapping(node, deep=deep)
-
-
 def _repeated_keys(path: Path) -> list[Problem]:
+    """Keys given twice in one mapping of a YAML file, of which readers silently keep the last."""
     try:
-        loader = _StrictLoader(path.read_text(encoding="utf-8"))
-    except OSError:
-        return []
-    try:
-        loader.get_single_data()
-    finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
-    return [
-        Problem(name, f"is given twice (again in line {line} of {path}), expected once; rename or remove one")
-        for name, line in loader.repeated
-    ]
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []  # whoever reads the values complains about these
+    return list(_repeated(root, (), path))
+
+
+def _repeated(node: yaml.Node | None, location: tuple[str | int, ...], path: Path) -> Iterator[Problem]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            here = (*location, name)
+            if name in seen:
+                line = key.start_mark.line + 1
+                yield Problem(
+                    dotted(here), f"is given twice (again in line {line} of {path}), expected once; rename or remove one"
+                )
+            seen.add(name)
+            yield from _repeated(value, here, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            yield from _repeated(value, (*location, position), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from intermodel.engine.errors import UserError
 
 # What pydantic's kinds of error expected, in the user's words.
-EXPECTED = {
+TYPES = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -23,6 +23,28 @@ EXPECTED = {
     "dict_type": "keys and values",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
+}
+BOUNDS = {
+    "greater_than": ("gt", "more than {}"),
+    "greater_than_equal": ("ge", "at least {}"),
+    "less_than": ("lt", "less than {}"),
+    "less_than_equal": ("le", "at most {}"),
+    "multiple_of": ("multiple_of", "a multiple of {}"),
+}
+PATTERNS = {"^[0-9a-f]{64}$": "64 hexadecimal digits, as sha256sum prints them"}
+
+# Words of other programs for what has another name here; they resemble nothing that is valid, or the wrong thing.
+MEANT = {
+    "gpu": "cuda",
+    "imagefolder": "folder",
+    "masks": "segmentation",
+    "npz": "arrays",
+    "hdf5": "arrays",
+    "timm": "pretrained",
+    "hub": "pretrained",
+    "file": "checkpoint",
+    "untrained": "random",
+    "adam": "adamw",
 }
 
 
@@ -50,6 +72,8 @@ class StudyError(UserError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint at the valid name that `word` resembles, or the list of valid names when it resembles none."""
     names = [str(name) for name in known]
+    if MEANT.get(str(word).lower()) in names:
+        return f"did you mean {MEANT[str(word).lower()]!r}?"
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
@@ -67,37 +91,90 @@ def dotted(location: Sequence[str | int]) -> str:
 
 def from_validation(error: ValidationError, model: type[BaseModel], raw: Any) -> list[Problem]:
     """Translate pydantic's errors; the input is consulted so that paths are those of the user's file."""
-    return [_translate(detail, model, raw) for detail in error.errors(include_url=False)]
+    problems: list[Problem] = []
+    # A value that may have one of several types fails once for each of them: these failures are one problem.
+    groups: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        groups.setdefault(tuple(_without_tags(detail["loc"], raw)), []).append(detail)
+    for location, details in groups.items():
+        inside = any(other != location and other[: len(location)] == location for other in groups)
+        wrong_type = all(detail["type"] in TYPES or detail["type"] == "literal_error" for detail in details)
+        if inside and wrong_type:
+            continue
+        problems.append(_translate(location, details, model))
+    return problems
 
 
-def _translate(detail: ErrorDetails, model: type[BaseModel], raw: Any) -> Problem:
-    location = _without_tags(detail["loc"], raw)
+def _translate(location: tuple[str | int, ...], details: list[ErrorDetails], model: type[BaseModel]) -> Problem:
+    detail = details[0]
     kind, found, context = detail["type"], detail["input"], detail.get("ctx", {})
     path = dotted(location)
     if kind == "extra_forbidden":
-        known = _fields_at(model, detail["loc"][:-1])
-        return Problem(path, f"unknown key; {nearest(str(location[-1]), known)}")
+        return Problem(path, f"unknown key; {_hint_at_key(str(location[-1]), model, detail['loc'][:-1])}")
     if kind == "missing":
         return Problem(path, "is missing; it must be given")
-    if kind == "union_tag_not_found":
+    if detail["loc"] and detail["loc"][-1] == "[key]":
+        return Problem(path, f"found the name {found!r}, expected text; put it into quotes")
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
         tag = str(context.get("discriminator", "source")).strip("'")
-        return Problem(f"{path}.{tag}", "is missing; it says which of the other keys apply")
-    if kind == "union_tag_invalid":
-        tag = str(context.get("discriminator", "source")).strip("'")
+        if kind == "union_tag_not_found":
+            known = [str(name) for candidate in _models_at(model, detail["loc"]) if (name := _tag(candidate))]
+            return Problem(f"{path}.{tag}", f"is missing; it says which other keys apply, one of {', '.join(known)}")
         known = [name.strip(" '") for name in str(context.get("expected_tags", "")).split(",")]
         return Problem(f"{path}.{tag}", f"found {context.get('tag')!r}; {nearest(str(context.get('tag')), known)}")
+    # A value of one of the right types says more by its bounds than by the types that it does not have.
+    bounded = [other for other in details if other["type"] in BOUNDS] or details
+    expected = list(dict.fromkeys(_expected(other) for other in bounded))
+    hint = next((text for other in bounded if (text := _hint_at_value(other, alone=len(expected) == 1))), "")
+    return Problem(path, f"found {_short(found)}, expected {' or '.join(expected)}{hint}")
+
+
+def _expected(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in TYPES:
+        return TYPES[kind]
+    if kind in BOUNDS:
+        key, text = BOUNDS[kind]
+        return text.format(f"{context[key]:g}")
     if kind == "literal_error":
-        known = [name.strip(" '") for name in str(context.get("expected", "")).replace(" or ", ",").split(",")]
-        return Problem(path, f"found {_short(found)}, expected one of {', '.join(known)}; {nearest(str(found), known)}")
-    if kind in EXPECTED:
-        return Problem(path, f"found {_short(found)}, expected {EXPECTED[kind]}")
+        names = _literals(detail)
+        return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     if kind in ("too_short", "too_long"):
-        bound = context.get("min_length", context.get("max_length"))
-        return Problem(path, f"found {_short(found)}, expected at {'least' if kind == 'too_short' else 'most'} {bound}")
-    message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    if kind == "value_error":
-        return Problem(path, message)
-    return Problem(path, f"found {_short(found)}, {message[0].lower() + message[1:]}")
+        bound = int(context.get("min_length", context.get("max_length", 0)))
+        what = f"{bound} {'entry' if bound == 1 else 'entries'}"
+        return f"at {'least' if kind == 'too_short' else 'most'} {what}"
+    if kind == "string_too_short":
+        return "some text"
+    if kind == "string_pattern_mismatch":
+        pattern = str(context.get("pattern"))
+        return PATTERNS.get(pattern, f"text that matches {pattern}")
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return message[0].lower() + message[1:]
+
+
+def _hint_at_value(detail: ErrorDetails, alone: bool) -> str:
+    kind, found = detail["type"], detail["input"]
+    if found is None:
+        return "; fill it in, or leave the key out where it has a default"
+    if kind == "literal_error" and isinstance(found, str):
+        names = _literals(detail)
+        hint = nearest(found, names)
+        return f"; {hint}" if hint.startswith("did you mean") else ""
+    if kind == "list_type" and alone and isinstance(found, str | int | float):
+        return f"; write [{found}]"
+    if kind in ("float_type", "int_type") and isinstance(found, str):
+        try:
+            number = float(found)
+        except ValueError:
+            return ""
+        # YAML takes 1e-3 for text, since it has no decimal point.
+        return f"; write {number!r}" if "e" in found.lower() else "; remove the quotes"
+    return ""
+
+
+def _literals(detail: ErrorDetails) -> list[str]:
+    expected = str(detail.get("ctx", {}).get("expected", ""))
+    return [name.strip(" '") for name in expected.replace(" or ", ",").split(",")]
 
 
 def _without_tags(location: Sequence[str | int], raw: Any) -> list[str | int]:
@@ -108,7 +185,7 @@ def _without_tags(location: Sequence[str | int], raw: Any) -> list[str | int]:
         if isinstance(here, dict):
             if part in here:
                 here = here[part]
-            elif position != len(location) - 1:
+            elif position != len(location) - 1 or part == "[key]":
                 continue
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
@@ -118,42 +195,55 @@ def _without_tags(location: Sequence[str | int], raw: Any) -> list[str | int]:
     return parts
 
 
-def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """Names of the keys that are valid at a location of the schema."""
-    candidates: list[Any] = [model]
-    for part in location:
-        following: list[Any] = []
-        for candidate in candidates:
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                if part in candidate.model_fields:
-                    following += _models(candidate.model_fields[str(part)].annotation)
-                elif part == _tag(candidate):
-                    following.append(candidate)
-            else:
-                following.append(candidate)
-        # A part that no candidate knows is a name in a mapping or a union's tag.
-        tagged = [candidate for candidate in candidates if _tag(candidate) == part]
-        candidates = tagged or following or candidates
-    return sorted(
-        {name for c in candidates if isinstance(c, type) and issubclass(c, BaseModel) for name in c.model_fields}
-    )
+def _hint_at_key(key: str, model: type[BaseModel], location: Sequence[str | int]) -> str:
+    """The valid key that an unknown one resembles, or the part that it belongs to, or all valid keys."""
+    candidates = _models_at(model, location)
+    known = sorted({name for candidate in candidates for name in candidate.model_fields})
+    hint = nearest(key, known)
+    if hint.startswith("did you mean"):
+        return hint
+    for candidate in candidates:
+        for name, field in candidate.model_fields.items():
+            if any(key in part.model_fields for part in _parts(field.annotation)):
+                return f"it belongs under {name!r}"
+    return hint
 
 
-def _tag(candidate: Any) -> str | None:
-    if not (isinstance(candidate, type) and issubclass(candidate, BaseModel)) or "source" not in candidate.model_fields:
+def _models_at(annotation: Any, location: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The parts of the schema that may stand at a location, seen from the type `annotation`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not location:
+            return [annotation]
+        first, rest = location[0], location[1:]
+        if first == _tag(annotation):
+            return _models_at(annotation, rest)
+        field = annotation.model_fields.get(str(first))
+        return [] if field is None else _models_at(field.annotation, rest)
+    if get_origin(annotation) in (dict, list):
+        # The next part is the name, or the position, of an entry.
+        return _models_at(get_args(annotation)[-1], location[1:]) if location else []
+    return [part for argument in get_args(annotation) for part in _models_at(argument, location)]
+
+
+def _tag(candidate: type[BaseModel]) -> str | None:
+    """The value of `source` that chooses this part among others."""
+    if "source" not in candidate.model_fields:
         return None
     tags = get_args(candidate.model_fields["source"].annotation)
     return str(tags[0]) if tags else None
 
 
-def _models(annotation: Any) -> list[Any]:
+def _parts(annotation: Any) -> list[type[BaseModel]]:
+    """All parts of the schema that an annotation mentions."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if get_origin(annotation) is not None or annotation is Union:
-        return [model for argument in get_args(annotation) for model in _models(argument)]
-    return []
+    return [part for argument in get_args(annotation) for part in _parts(argument)]
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
