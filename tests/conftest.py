@@ -1,0 +1,87 @@
+"""What all tests share: real data and a browser where there are any, and the workflow as a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).resolve().parents[1]
+# Kinds of tests that may not be skipped, e.g. "real browser"; set by the continuous integration.
+REQUIRED = set(os.environ.get("INTERMODEL_REQUIRE", "").split())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes more than a minute; give --slow to run it"))
+
+
+def missing(kind: str, reason: str) -> None:
+    """Skip the test, or fail it where tests of this kind are required."""
+    if kind in REQUIRED:
+        pytest.fail(f"{reason} (required here)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real photographs and weights that INTERMODEL_DATA names."""
+    folder = os.environ.get("INTERMODEL_DATA", "")
+    if not folder:
+        missing("real", "INTERMODEL_DATA is not set to a folder with real data; see config/examples/camvid.yaml")
+    if not (Path(folder) / "camvid").is_dir():
+        missing("real", f"INTERMODEL_DATA names {folder}, which holds no camvid/; see config/examples/camvid.yaml")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium."""
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+    )
+    if not found:
+        missing("browser", "no Chromium is installed; the page is not opened")
+    return found
+
+
+@pytest.fixture
+def snakemake() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run snakemake on the project's Snakefile in a folder of the test's own."""
+
+    def run(
+        *arguments: str, folder: Path, study: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        configuration = ["--configfile", str(study)] if study else []
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+                *("--workflow-profile", str(ROOT / "profiles" / "default"), "--directory", str(folder)),
+                *configuration,
+                *("--cores", "2", *arguments),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        if check and result.returncode:
+            pytest.fail(
+                f"snakemake {' '.join(arguments)} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}"
+            )
+        return result
+
+    return run
