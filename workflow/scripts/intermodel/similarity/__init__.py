@@ -1,0 +1,1 @@
+"""Representational similarity: one factorisation per representation, one small matrix per pair."""
