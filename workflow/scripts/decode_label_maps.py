@@ -1,0 +1,11 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    import json
+
+    from intermodel.data.label_maps import build_segmentation
+    from intermodel.engine.environment import expand
+
+    spec = expand(json.loads(snakemake.params.spec))
+    build_segmentation(spec, snakemake.input.manifest, snakemake.output[0], threads=snakemake.threads)

@@ -1,0 +1,1 @@
+"""Scenes: a procedural data set whose concepts are known for every pixel."""
