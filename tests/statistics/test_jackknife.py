@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from intermodel.statistics.intervals import student_quantile
-from intermodel.statistics.jackknife import jackknife
+from intermodel.statistics.jackknife import jackknife, jackknife_interval
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -73,3 +73,14 @@ def test_one_fold_says_nothing() -> None:
         jackknife(ratio, [np.ones(3), np.ones(3)], sizes=[5, 0, 0])
     with pytest.raises(ValueError, match="agree in the number of folds"):
         jackknife(ratio, [np.ones(3), np.ones(2)])
+
+
+def test_replicates_at_hand_give_the_same_interval() -> None:
+    generator = np.random.default_rng(4)
+    numerator, denominator = generator.uniform(1, 2, (2, 5, 2))
+    whole = jackknife(ratio, [numerator, denominator], sizes=[3, 4, 5, 3, 4])
+    again = jackknife_interval(whole.estimate, whole.replicates, [3, 4, 5, 3, 4])
+    np.testing.assert_array_equal(again.low, whole.low)
+    np.testing.assert_array_equal(again.high, whole.high)
+    with pytest.raises(ValueError, match="two folds"):
+        jackknife_interval(whole.estimate, whole.replicates[:1], [3])

@@ -80,9 +80,29 @@ def jackknife(
             for fold in kept
         ]
     )
-    error = standard_error(estimate, replicates, weights[kept])
-    half = student_quantile(0.5 + level / 2, len(kept) - 1) * error
-    return Jackknife(estimate, error, estimate - half, estimate + half, replicates)
+    return jackknife_interval(estimate, replicates, weights[kept], level)
+
+
+def jackknife_interval(estimate: ArrayLike, replicates: ArrayLike, sizes: ArrayLike, level: float = 0.95) -> Jackknife:
+    """The jackknife of a statistic whose values without each fold are at hand.
+
+    Parameters
+    ----------
+    estimate
+        The statistic of all folds together, shape (...).
+    replicates
+        The statistic without each fold, (folds, ...).
+    sizes
+        Images in each of these folds, (folds,), all positive.
+    level
+        Coverage of the interval.
+    """
+    value, left_out = np.asarray(estimate, dtype=np.float64), np.asarray(replicates, dtype=np.float64)
+    if len(left_out) < 2:
+        raise ValueError(f"the jackknife needs two folds with images, got {len(left_out)}")
+    error = standard_error(value, left_out, sizes)
+    half = student_quantile(0.5 + level / 2, len(left_out) - 1) * error
+    return Jackknife(value, error, value - half, value + half, left_out)
 
 
 def standard_error(estimate: ArrayLike, replicates: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
