@@ -1,9 +1,10 @@
-"""Environment variables in paths, e.g. ``${INTERMODEL_DATA}/camvid``."""
+"""Environment variables and the home folder in paths, e.g. ``${INTERMODEL_DATA}/camvid`` or ``~/camvid``."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from intermodel.engine.errors import UserError
@@ -12,7 +13,12 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def expand(value: Any) -> Any:
-    """Replace ``${NAME}`` in a string, or in every string of nested lists and dicts, by the variable's value.
+    """Replace ``${NAME}`` by the variable's value and a leading ``~/`` by the home folder.
+
+    Parameters
+    ----------
+    value
+        A string, or nested lists and dicts, of which every string is treated.
 
     Raises
     ------
@@ -35,4 +41,5 @@ def expand(value: Any) -> Any:
             )
         return found
 
-    return VARIABLE.sub(replace, value)
+    text = VARIABLE.sub(replace, value)
+    return str(Path(text).expanduser()) if text.startswith("~/") else text

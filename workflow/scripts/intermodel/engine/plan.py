@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from intermodel.engine.environment import expand
+from intermodel.engine.errors import UserError
 from intermodel.engine.publish import publish
 
 VARIABLE = "INTERMODEL_PLAN"
@@ -57,6 +59,22 @@ def split_by_presence(paths: list[str], present: set[str]) -> dict[str, list[str
         "new": [path for path in paths if path not in present],
     }
     return {kind: part for kind, part in parts.items() if part}
+
+
+def module_digest(architecture: str, python_path: str | None) -> str:
+    """Sizes and times of the Python files behind an architecture of the user's own; empty for one of timm.
+
+    The module (or package) in the folder `python_path` counts, and the modules beside it, which it may import.
+    """
+    if ":" not in architecture or python_path is None:
+        return ""
+    try:
+        folder = Path(expand(python_path))
+    except UserError:
+        return ""
+    package = folder / architecture.partition(":")[0].partition(".")[0]
+    files = sorted({*folder.glob("*.py"), *package.rglob("*.py")})
+    return " ".join(f"{file.relative_to(folder)}:{file_digest(file)}" for file in files)
 
 
 def file_digest(path: str | Path) -> str:

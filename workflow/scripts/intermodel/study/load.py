@@ -84,7 +84,8 @@ def _repeated(node: yaml.Node | None, location: tuple[str | int, ...], path: Pat
             if name in seen:
                 line = key.start_mark.line + 1
                 yield Problem(
-                    dotted(here), f"is given twice (again in line {line} of {path}), expected once; rename or remove one"
+                    dotted(here),
+                    f"is given twice (again in line {line} of {path}), expected once; rename or remove one",
                 )
             seen.add(name)
             yield from _repeated(value, here, path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -134,6 +134,24 @@ class PretrainedWeights(Keys):
     cache: str | None = Field(None, description="Folder of downloaded weights; default: the hub's cache.")
 
 
+CheckpointFormat = Literal[
+    "insdis",
+    "moco-v1",
+    "pcl-v1",
+    "pirl",
+    "pcl-v2",
+    "simclr-v1",
+    "moco-v2",
+    "simclr-v2",
+    "sela-v2",
+    "infomin",
+    "byol",
+    "deepcluster-v2",
+    "swav",
+    "supervised",
+]
+
+
 class CheckpointWeights(Keys):
     """Weights in a file of the user's, safetensors or a PyTorch checkpoint without code."""
 
@@ -142,7 +160,7 @@ class CheckpointWeights(Keys):
     url: str | None = Field(None, description="Where to download the file; needs sha256.")
     sha256: Sha256 | None = Field(None, description="Digest of the file, 64 hexadecimal digits.")
     cache: str | None = Field(None, description="Folder of downloaded files; default: ~/.cache/intermodel.")
-    format: str | None = Field(
+    format: CheckpointFormat | None = Field(
         None, description="A named key layout, e.g. moco-v2; it sets unwrap, prefix, drop and rename (docs/models.md)."
     )
     unwrap: list[str] | None = Field(
@@ -353,8 +371,18 @@ class Similarity(Keys):
         40, description="Random halves of the images behind the intervals of the last layers; 0: none, else >= 10."
     )
     interval_measures: list[Measure] = Field(
-        ["svcca", "svcca_r2", "cka_unbiased", "mutual_knn"], description="Measures that get intervals."
+        ["svcca", "svcca_r2", "cka_unbiased", "mutual_knn"],
+        description="Measures that get intervals; default: those of these four that are among the measures.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_intervals(cls, values: Any) -> Any:
+        """Whoever chooses fewer measures does not have to repeat the choice for the intervals."""
+        if isinstance(values, dict) and isinstance(values.get("measures"), list) and "interval_measures" not in values:
+            default = cls.model_fields["interval_measures"].default
+            return values | {"interval_measures": [name for name in default if name in values["measures"]]}
+        return values
 
 
 class Probe(Keys):
@@ -475,7 +503,7 @@ class StudyKeys(Keys):
     """Models, data sets, analyses."""
 
     name: str = Field(description="Short name of the study.")
-    results: str = Field("results", description="Folder of all results; give each study its own.")
+    results: str = Field("results", min_length=1, description="Folder of all results; give each study its own.")
     seed: int = Field(0, description="Seed from which every job's own is derived by name.")
     datasets: dict[str, Dataset] = Field(min_length=1, description="Data sets by name.")
     models: dict[str, Model] = Field(min_length=1, description="Models by name.")

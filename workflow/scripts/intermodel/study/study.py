@@ -23,7 +23,7 @@ class Study(schema.StudyKeys):
     @property
     def paths(self) -> Paths:
         """Names of all files."""
-        return Paths(self.results)
+        return Paths(str(expand(self.results)).rstrip("/") or "/")
 
     def has_masks(self, dataset: str) -> bool:
         """Whether a data set comes with label maps."""
