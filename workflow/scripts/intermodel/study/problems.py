@@ -187,6 +187,7 @@ def _without_tags(location: Sequence[str | int], raw: Any) -> list[str | int]:
                 here = here[part]
             elif position != len(location) - 1 or part == "[key]":
                 continue
+            part = str(part)  # a name that YAML takes for a number
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
         else:
