@@ -1,0 +1,307 @@
+"""One forward pass over a data set, one feature file for every layer that is asked for.
+
+Decoding (threads), the network, and writing (a thread) overlap. Memory does not grow with the number of images. A pass
+that was interrupted goes on where its files end (see `parts`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from intermodel.engine.errors import UserError
+from intermodel.engine.progress import progress
+from intermodel.features.forward import Forward, Rows
+from intermodel.features.parts import Part, part_key
+from intermodel.features.prefetch import Images, batches
+from intermodel.models.device import choose_device, device_name, exact_arithmetic
+from intermodel.models.fingerprint import SCHEME
+from intermodel.models.layers import Layer, check_layers, layer_table
+from intermodel.models.load import LoadedModel
+from intermodel.models.tokens import Arrangement, arrange
+
+logger = logging.getLogger(__name__)
+
+# Maps are stored as float16 unless one of their values is larger than float16's largest, or all are so small that
+# float16, which has 11 binary digits down to 2^-14, would lose digits of most of them.
+LARGEST_HALF = 65504.0
+SMALLEST_HALF = 2.0**-8
+
+# Batches that may wait for the disk.
+WRITES_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """A file to make: what is wanted of a layer, ``"pooled"`` or ``"maps"``, and where it goes."""
+
+    layer: str
+    what: str
+    path: Path
+
+    @classmethod
+    def at(cls, path: str | Path) -> FeatureFile:
+        """The file that a path ending in ``{layer}.h5`` (pooled) or ``{layer}.maps.h5`` (maps) means."""
+        path = Path(path)
+        name = path.name.removesuffix(".h5")
+        if name == path.name or not name.removesuffix(".maps"):
+            raise UserError(f"{path} is no name of a feature file, expected <layer>.h5 or <layer>.maps.h5.")
+        return cls(name.removesuffix(".maps"), "maps" if name.endswith(".maps") else "pooled", path)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was done: images that went through the network, seconds, images in a batch at the end."""
+
+    images: int
+    seconds: float
+    batch_size: int
+
+
+@dataclass
+class _Target:
+    """A file on its way; `position` is the next row to be sent to it, which runs ahead of what is written."""
+
+    file: FeatureFile
+    part: Part
+    position: int
+
+    def map_dtype(self) -> torch.dtype | None:
+        if self.file.what == "pooled":
+            return None
+        return torch.float16 if self.part.dtype.itemsize == 2 else torch.float32
+
+
+def extract(
+    model: LoadedModel,
+    images: Images,
+    files: Iterable[FeatureFile],
+    *,
+    model_name: str,
+    dataset: str,
+    dataset_fingerprint: str,
+    batch_size: int = 32,
+    workers: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Extraction:
+    """Extract layers of a model over a data set.
+
+    Row i of every file belongs to image i and equals a forward pass of that image alone (to the rounding of float32),
+    whatever the batch size, the number of workers, and interruptions.
+
+    Parameters
+    ----------
+    model
+        From `models.load.load_model`; its network is moved to the device.
+    images
+        The data set: `ids`, `len()` and `image(i)`.
+    files
+        What to make. The network is not run beyond the last layer that they need.
+    model_name, dataset, dataset_fingerprint
+        Stored with the features; the fingerprint tells apart states of the data set.
+    batch_size
+        Images in a forward pass; halved when memory runs out.
+    workers
+        Threads that decode images.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<number>"``.
+    threads
+        Threads of torch on the CPU; None leaves them as they are.
+
+    Raises
+    ------
+    UserError
+        If a layer does not exist or cannot be extracted, an image does not fit, an activation is NaN or infinite, one
+        image alone does not fit into memory, or the disk is full.
+    """
+    files = list(dict.fromkeys(files))
+    if not files:
+        raise UserError("No feature file was asked for; name at least one.")
+    if len(images) == 0:
+        raise UserError(f"The data set {dataset!r} has no images; check its record.")
+    if batch_size < 1 or workers < 0:
+        raise UserError(f"batch_size is {batch_size} and workers {workers}, expected at least 1 and 0.")
+    exact_arithmetic(threads)
+    chosen = choose_device(device)
+    network = model.network.to(chosen).to(memory_format=torch.channels_last)
+    size = model.preprocessing.size
+    layers = check_layers(list(dict.fromkeys(file.layer for file in files)), layer_table(network, size))
+    arrangements = {
+        layer.name: arrange((1, *(layer.shape or ())), size, model.tokens, network, model.layout, layer.name)
+        for layer in layers
+    }
+    forward = Forward(network, model.preprocessing, arrangements, chosen, batch_size)
+    provenance = {
+        "dataset": dataset,
+        "model": model_name,
+        "dataset_fingerprint": dataset_fingerprint,
+        "model_fingerprint": model.fingerprint,
+        "preprocessing": model.preprocessing.to_dict(),
+        "device": device_name(chosen),
+        "versions": versions(),
+    }
+    begin = time.monotonic()
+    done = 0
+    with ExitStack() as stack:
+        targets = []
+        for file in files:
+            part = _open_part(file, images, arrangements[file.layer], provenance, chosen)
+            stack.callback(part.close)
+            targets.append(_Target(file, part, part.rows))
+        while not all(target.part.done for target in targets):
+            done += _one_pass(forward, images, layers, targets, workers, provenance)
+            for target in targets:
+                if _underflows(target):
+                    _promote(target, f"all of its values are below {SMALLEST_HALF:g}")
+        for target in targets:
+            target.part.finish()
+    return Extraction(done, time.monotonic() - begin, forward.limit)
+
+
+def _one_pass(
+    forward: Forward,
+    images: Images,
+    layers: Sequence[Layer],
+    targets: Sequence[_Target],
+    workers: int,
+    provenance: dict[str, Any],
+) -> int:
+    """Send rows to all files from the first row that any of them lacks; the number of images is returned.
+
+    Ends early where a file has to be begun again, because it is cheapest to go back at once.
+    """
+    start = min(target.position for target in targets)
+    label = f"{provenance['model']} on {provenance['dataset']}"
+    if start:
+        logger.info("%s: %d of %d images are there already", label, start, len(images))
+    stream = batches(images, forward.preprocessing, start, forward.limit, workers, pin=forward.device.type == "cuda")
+    done = 0
+    bar: progress[Any] = progress(total=len(images) - start, unit="image", label=label)
+    with closing(stream), _writer() as write, bar:
+        for first, pixels in stream:
+            wanted = [target for target in targets if target.position < first + len(pixels)]
+            names = {target.file.layer for target in wanted}
+            chosen = [layer for layer in layers if layer.name in names]
+            dtypes = {target.file.layer: dtype for target in wanted if (dtype := target.map_dtype()) is not None}
+            for offset, rows in forward.run(pixels, chosen, dtypes):
+                row = first + offset
+                _check_finite(rows, images, row, provenance)
+                overflowing = next((target for target in wanted if _overflows(target, rows[target.file.layer])), None)
+                if overflowing is not None:
+                    write(None)
+                    _promote(overflowing, f"it has a value above {LARGEST_HALF:g}")
+                    return done
+                count = len(rows[chosen[0].name].finite)
+                for target in wanted:
+                    if target.position < row + count:
+                        write(partial(_send, target.part, rows[target.file.layer], target.position - row))
+                        target.position = row + count
+                done += count
+                bar.advance(count)
+        write(None)
+    return done
+
+
+def _send(part: Part, rows: Rows, skip: int) -> None:
+    """Append rows to a file, without the first `skip`, which it has already."""
+    lowest = rows.pooled.min(axis=1)
+    if part.what == "pooled":
+        part.append(rows.pooled[skip:], lowest[skip:], abs(rows.pooled).max(axis=1)[skip:])
+    else:
+        assert rows.maps is not None and rows.largest is not None
+        part.append(rows.maps[skip:], lowest[skip:], rows.largest[skip:])
+
+
+def _overflows(target: _Target, rows: Rows) -> bool:
+    return target.map_dtype() == torch.float16 and rows.largest is not None and bool(rows.largest.max() > LARGEST_HALF)
+
+
+def _underflows(target: _Target) -> bool:
+    return target.part.done and target.map_dtype() == torch.float16 and 0 < target.part.largest() < SMALLEST_HALF
+
+
+def _promote(target: _Target, reason: str) -> None:
+    """Begin the maps of a layer again as float32: rows that were rounded to float16 would not fit to the others."""
+    logger.info("maps of layer %s are stored as float32, since %s", target.file.layer, reason)
+    target.part.restart("float32")
+    target.position = 0
+
+
+def _check_finite(rows: dict[str, Rows], images: Images, first: int, provenance: dict[str, Any]) -> None:
+    for layer, result in rows.items():
+        if not result.finite.all():
+            wrong = [str(images.ids[first + int(row)]) for row in (~result.finite).nonzero()[0]]
+            raise UserError(
+                f"The layer {layer!r} of the model {provenance['model']!r} has NaN or infinite values for the image "
+                f"{wrong[0]!r}{f' and {len(wrong) - 1} more of its batch' if len(wrong) > 1 else ''} of "
+                f"{provenance['dataset']!r}; check the model's weights and preprocessing."
+            )
+
+
+@contextmanager
+def _writer() -> Iterator[Callable[[Callable[[], None] | None], None]]:
+    """Yield a function that runs others on one thread, in order; it waits where too many are waiting.
+
+    Called with None it waits for all of them. What they raise is raised here.
+    """
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+
+        def write(task: Callable[[], None] | None) -> None:
+            while waiting and (task is None or waiting[0].done() or len(waiting) >= WRITES_AHEAD):
+                waiting.popleft().result()
+            if task is not None:
+                waiting.append(pool.submit(task))
+
+        yield write
+
+
+def _open_part(
+    file: FeatureFile, images: Images, arrangement: Arrangement, provenance: dict[str, Any], device: torch.device
+) -> Part:
+    """Begin a file, or take up the one that an earlier attempt left."""
+    ids = [str(image) for image in images.ids]
+    key = part_key(
+        {
+            "scheme": SCHEME,
+            "what": file.what,
+            "layer": file.layer,
+            "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+            "device": device.type,
+            **{name: provenance[name] for name in ("dataset_fingerprint", "model_fingerprint", "versions")},
+        }
+    )
+    attributes = {
+        **provenance,
+        "layer": file.layer,
+        "spatial": list(arrangement.grid),
+        "arrangement": arrangement.kind,
+        "prefix_tokens": arrangement.prefix,
+        "pool": arrangement.pool,
+    }
+    if file.what == "pooled":
+        return Part(file.path, "pooled", ids, (arrangement.channels,), "float32", key, attributes)
+    return Part(file.path, "maps", ids, arrangement.shape, "float16", key, attributes)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that features depend on."""
+    found = {"python": platform.python_version()}
+    for package in ("torch", "timm", "pillow", "numpy", "h5py"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
