@@ -67,11 +67,11 @@ def identifier(*parts):
     return re.sub(r"\W", "_", "_".join(parts))
 
 
-def growing(base, per_mb=0.0):
-    """Memory in MB from the size of the inputs, doubled with every attempt."""
+def growing(megabytes):
+    """Memory in MB, doubled with every attempt."""
 
-    def mem_mb(wildcards, input, attempt):
-        return int(min(256_000, (base + per_mb * input.size_mb) * 2 ** (attempt - 1)))
+    def mem_mb(wildcards, attempt):
+        return min(256_000, megabytes * 2 ** (attempt - 1))
 
     return mem_mb
 
