@@ -14,11 +14,15 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = "intermodel"
+# Files of the package that are no code but are read by it.
+DATA = {".css", ".csv", ".html", ".j2", ".js", ".json", ".txt"}
 
 
 @cache
 def code_of(script: str, scripts: Path = SCRIPTS) -> str:
     """Digest of `script` and of every module of the package that it imports, directly or not.
+
+    Templates, style sheets and tables that lie beside such a module count with all their bytes.
 
     Returns
     -------
@@ -26,8 +30,12 @@ def code_of(script: str, scripts: Path = SCRIPTS) -> str:
         ``"<script>:<16 hex digits>"``, equal as long as the source that can change behaviour is equal.
     """
     digest = hashlib.sha256()
-    for path in closure(script, scripts):
+    files = closure(script, scripts)
+    for path in files:
         digest.update(str(path.relative_to(scripts)).encode() + b"\0" + _dump(path))
+    folders = sorted({path.parent for path in files} - {scripts})
+    for path in sorted(file for folder in folders for file in folder.iterdir() if file.suffix in DATA):
+        digest.update(str(path.relative_to(scripts)).encode() + b"\0" + path.read_bytes())
     return f"{script}:{digest.hexdigest()[:16]}"
 
 
@@ -53,10 +61,11 @@ def closure(script: str, scripts: Path = SCRIPTS) -> list[Path]:
 
 
 def imported_packages(script: str, scripts: Path = SCRIPTS) -> set[str]:
-    """Top-level names of everything that `script` and its modules import outside the package."""
+    """Top-level names of everything that `script` and its modules import outside the package, also in functions."""
     names: set[str] = set()
     for path in closure(script, scripts):
-        names.update(name.split(".")[0] for name in _imports(path, "__main__", False) if name)
+        module = ".".join(path.relative_to(scripts).with_suffix("").parts)
+        names.update(name.split(".")[0] for name in _imports(path, module, path.name == "__init__.py"))
     return names - {PACKAGE}
 
 
@@ -86,7 +95,7 @@ def _dump(path: Path) -> bytes:
 
 
 def _imports(path: Path, module: str, is_package: bool) -> Iterator[str]:
-    for node in ast.walk(_parse(path)):
+    for node in _executed(_parse(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,3 +106,14 @@ def _imports(path: Path, module: str, is_package: bool) -> Iterator[str]:
                 base = ".".join(parts + ([node.module] if node.module else []))
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those below ``if TYPE_CHECKING:``, which no interpreter runs."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield from _executed(other)
+        else:
+            yield from _executed(child)
