@@ -1,0 +1,222 @@
+"""Label maps in the form in which tallies read them: runs of pixels that carry the same set of labels.
+
+Every pixel of an image has one *pattern*: the set of labels that hold there, whichever layers they come from,
+whole-image labels included. So a label in two layers of a pixel counts once, a whole-image label needs no mask, and
+one count per pattern stands for the counts of all labels. Pattern 0 of every image is void: pixels that are left out of
+all counts. Along the rows patterns come in runs, which are short lists where label maps are megabytes. All this depends
+on the data set alone, so it is done once, not once per model and layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.engine.errors import UserError
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Label maps of N images; ragged arrays may be HDF5 data sets, which are read as needed.
+
+    Attributes
+    ----------
+    ids
+        (N,) str image ids.
+    size
+        Height and width of the label maps.
+    vocabulary
+        The labels.
+    run_offset
+        (N + 1,) int64: the runs of image i are run_offset[i] to run_offset[i + 1].
+    run_length
+        Pixels of each run, row by row through the image; runs of one image sum to H * W.
+    run_pattern
+        Pattern of each run, counted within its image.
+    pattern_offset
+        (N + 1,) int64: the patterns of image i are pattern_offset[i] to pattern_offset[i + 1].
+    label_offset
+        The labels of pattern r (counted through all images) are label_offset[r] to label_offset[r + 1].
+    label
+        Positions in the vocabulary, each at most once in a pattern.
+    """
+
+    ids: NDArray[np.str_]
+    size: tuple[int, int]
+    vocabulary: Vocabulary
+    run_offset: NDArray[np.int64]
+    run_length: NDArray[np.integer]
+    run_pattern: NDArray[np.integer]
+    pattern_offset: NDArray[np.int64]
+    label_offset: NDArray[np.int64]
+    label: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.integer]) -> Patterns:
+        """The images `rows` in that order, in memory; neighbouring rows are read in one go."""
+        rows = np.asarray(rows, dtype=np.intp)
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        stretches = [(int(part[0]), int(part[-1]) + 1) for part in np.split(rows, breaks) if len(part)]
+        runs = [(int(self.run_offset[a]), int(self.run_offset[b])) for a, b in stretches]
+        tables = [(int(self.pattern_offset[a]), int(self.pattern_offset[b])) for a, b in stretches]
+        offsets = [np.asarray(self.label_offset[a : b + 1], dtype=np.int64) for a, b in tables]
+        return Patterns(
+            self.ids[rows],
+            self.size,
+            self.vocabulary,
+            _offsets(np.diff(self.run_offset)[rows]),
+            _joined([self.run_length[a:b] for a, b in runs]),
+            _joined([self.run_pattern[a:b] for a, b in runs]),
+            _offsets(np.diff(self.pattern_offset)[rows]),
+            _offsets(_joined([np.diff(offset) for offset in offsets])),
+            _joined([self.label[int(offset[0]) : int(offset[-1])] for offset in offsets]),
+        )
+
+
+@dataclass(frozen=True)
+class ImagePatterns:
+    """Label map of one image: `run_length`, `run_pattern`, and the labels of its patterns, `label[offset[p]:...]`."""
+
+    run_length: NDArray[np.int64]
+    run_pattern: NDArray[np.int64]
+    label_offset: NDArray[np.int64]
+    label: NDArray[np.intp]
+
+
+def image_patterns(
+    layers: NDArray[np.integer],
+    image_labels: NDArray[np.integer],
+    valid: NDArray[np.bool_] | None,
+    vocabulary: Vocabulary,
+    name: str = "the image",
+) -> ImagePatterns:
+    """Runs of equal label sets of one image.
+
+    Parameters
+    ----------
+    layers
+        (S, H, W) label numbers, 0 = unlabelled; S may be 0.
+    image_labels
+        (k,) numbers of the labels that hold for the whole image.
+    valid
+        (H, W) bool, False for pixels to leave out; None for none.
+    vocabulary
+        The labels.
+    name
+        What the image is called in error messages.
+
+    Raises
+    ------
+    UserError
+        If a label number is not in the vocabulary.
+    """
+    count, height, width = layers.shape
+    flat = layers.reshape(count, height * width)
+    whole = np.unique(vocabulary.columns(image_labels[image_labels != 0], f"The label list of {name}"))
+    known = np.ones(height * width, dtype=np.bool_) if valid is None else valid.reshape(-1)
+    # 1. Runs: a new one wherever a layer or the validity changes.
+    begins = np.zeros(height * width, dtype=np.bool_)
+    begins[0] = True
+    for line in (*flat, known):
+        begins[1:] |= line[1:] != line[:-1]
+    start = np.flatnonzero(begins)
+    counted = known[start]
+    columns = vocabulary.columns(flat[:, start], f"The label map of {name}") + 1
+    columns[:, ~counted] = 0
+    # 2. Patterns: equal columns through all layers; void sorts first.
+    key = counted.astype(np.int64)
+    base = len(vocabulary) + 1
+    for line in columns:
+        if key.max(initial=0) >= np.iinfo(np.int64).max // base - 1:
+            key = np.unique(key, return_inverse=True)[1].reshape(-1)
+        key = key * base + line
+    _, first, pattern = np.unique(key, return_index=True, return_inverse=True)
+    void = not counted[first[0]]
+    # 3. The labels of each pattern, each once.
+    member = np.zeros((len(first), base), dtype=np.bool_)
+    member[np.arange(len(first))[:, None], columns[:, first].T] = True
+    member = member[:, 1:]
+    member[1 if void else 0 :, whole] = True
+    number, label = np.nonzero(member)
+    amount = np.bincount(number, minlength=len(first))
+    if not void:
+        # Number 0 is void in every image, also where no pixel is.
+        pattern, amount = pattern + 1, np.append(0, amount)
+    length = np.diff(np.append(start, height * width))
+    return ImagePatterns(length, pattern.reshape(-1), _offsets(amount), label)
+
+
+def join(
+    images: Iterable[ImagePatterns], ids: NDArray[np.str_], size: tuple[int, int], vocabulary: Vocabulary
+) -> Patterns:
+    """Put the label maps of several images together."""
+    parts = list(images)
+    if len(parts) != len(ids):
+        raise UserError(f"There are {len(parts)} label maps for {len(ids)} image ids; expected one for each.")
+    return Patterns(
+        ids,
+        size,
+        vocabulary,
+        _offsets(np.array([len(part.run_length) for part in parts], dtype=np.int64)),
+        _joined([part.run_length for part in parts]),
+        _joined([part.run_pattern for part in parts]),
+        _offsets(np.array([len(part.label_offset) - 1 for part in parts], dtype=np.int64)),
+        _offsets(_joined([np.diff(part.label_offset) for part in parts])),
+        _joined([part.label for part in parts]),
+    )
+
+
+def label_patterns(
+    layers: NDArray[np.integer],
+    vocabulary: Vocabulary,
+    ids: NDArray[np.str_] | None = None,
+    image_labels: list[NDArray[np.integer]] | None = None,
+    valid: NDArray[np.bool_] | None = None,
+) -> Patterns:
+    """Patterns of label maps held in memory.
+
+    Parameters
+    ----------
+    layers
+        (N, S, H, W) label numbers, 0 = unlabelled.
+    vocabulary
+        The labels.
+    ids
+        (N,) image ids; ``"0"``, ``"1"``, … if omitted.
+    image_labels
+        For each image the numbers of its whole-image labels.
+    valid
+        (N, H, W) bool, False for pixels to leave out.
+    """
+    count, _, height, width = layers.shape
+    names = np.arange(count).astype(np.str_) if ids is None else np.asarray(ids, dtype=np.str_)
+    nothing = np.zeros(0, dtype=np.int64)
+    return join(
+        (
+            image_patterns(
+                layers[i],
+                nothing if image_labels is None else np.asarray(image_labels[i]),
+                None if valid is None else valid[i],
+                vocabulary,
+                f"the image {str(names[i])!r}",
+            )
+            for i in range(count)
+        ),
+        names,
+        (height, width),
+        vocabulary,
+    )
+
+
+def _offsets(counts: NDArray[np.integer]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _joined(parts: list[NDArray[np.integer]]) -> NDArray[np.integer]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
