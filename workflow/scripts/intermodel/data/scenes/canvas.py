@@ -25,6 +25,7 @@ FloatMap = NDArray[np.float32]
 _PATTERN = {name: index for index, name in enumerate(PATTERNS)}
 _DETAIL = {name: index for index, name in enumerate(DETAILS)}
 WINDOWS = _PATTERN["windows"]
+_OFFSET = np.float32(TILE * 1024)
 
 
 class Surface(NamedTuple):
@@ -170,30 +171,32 @@ class Canvas:
         inside = (np.abs(across) < half) & (along > -half) & (along < length + half)
         self._write(window, inside, surface, along, across, light + (0.2 / half) * across * (ex if ex else 1.0))
 
-    def ridge(
-        self, surface: int, height: FloatMap, light: NDArray[np.float32] | float = 1.0, floor: float = 1e9
-    ) -> None:
-        """Everything below a line, (n,) heights by column, down to `floor`."""
-        window = self.window(-1e9, float(height.min()), 1e9, floor)
+    def ridge(self, surface: int, height: FloatMap, light: FloatMap | float = 1.0) -> None:
+        """Everything below a line, (n,) heights by column; `light` is a number or (n, n)."""
+        window = self.window(-1e9, float(height.min()), 1e9, 1e9)
         if window is None:
             return
         rows, _ = window
         depth = self.y[rows] - height
-        self._write(window, depth > 0, surface, np.broadcast_to(self.x, depth.shape), depth, light)
+        shade = light if isinstance(light, float) else light[rows]
+        self._write(window, depth > 0, surface, np.broadcast_to(self.x, depth.shape), depth, shade)
 
     def plane(
         self, surface: int, horizon: float, x: float, top: float, bottom: float = 1e9, depth: float = 40.0,
-        light: float = 1.0, squeeze: float = 1.0,
+        light: float = 1.0, stretch: float = 1.0,
     ) -> None:  # fmt: skip
-        """A level plane that recedes to `horizon`, with its vanishing point at `x`; works for ceilings too."""
+        """A level plane that recedes to `horizon`, with its vanishing point at `x`; works for ceilings too.
+
+        `depth` is the size of the plane's grain, `stretch` > 1 draws it out along the line of sight.
+        """
         window = self.window(-1e9, top, 1e9, bottom)
         if window is None:
             return
-        rows, columns = window
+        rows, _ = window
         away = np.maximum(np.abs(self.y[rows] - horizon), 0.4)
         self.surface[window] = surface
-        self.u[window] = (self.x - x) * (depth * squeeze * 0.6 / away)
-        self.v[window] = (depth * 12) / away
+        self.u[window] = (self.x - x) * (depth * 0.6 / away)
+        self.v[window] = (depth * 12 / stretch) / away
         near = np.minimum(away / 16, 1)
         self.near[window] = near
         self.light[window] = light * (0.82 + 0.18 * near)
@@ -272,6 +275,9 @@ class Canvas:
                 _DETAIL[surface.material],
                 np.cos(surface.angle),
                 np.sin(surface.angle),
+                # A pattern lies on the material; the material's own grain then runs level.
+                1.0 if surface.texture else np.cos(surface.angle),
+                0.0 if surface.texture else np.sin(surface.angle),
                 TILE / PERIODS / surface.period,
                 TILE / surface.grain,
                 surface.receding,
@@ -281,21 +287,17 @@ class Canvas:
             for surface in self._surfaces
         ]
         table = np.array(rows, np.float32)
-        cosine, sine, frequency, fineness, receding = (
-            column.take(shown) for column in (table[:, 2], table[:, 3], table[:, 4], table[:, 5], table[:, 6])
-        )
         u, v = self.u.ravel(), self.v.ravel()
-        along, across = cosine * u + sine * v, cosine * v - sine * u
-        near = 1 - receding * (1 - self.near.ravel())
-        base = table[:, :2].astype(np.int32) * (TILE * TILE)
-        pattern = pattern_atlas().take(_address(along * frequency, across * frequency) + base[:, 0].take(shown))
+        near = 1 - table[:, 8].take(shown) * (1 - self.near.ravel())
+        tiles = table[:, :2].astype(np.int32) * (TILE * TILE)
+        pattern = pattern_atlas().take(tiles[:, 0].take(shown) + _address(u, v, shown, *table[:, [2, 3, 6]].T))
         pattern *= near
         self._pattern = pattern.reshape(self.n, self.n)
-        detail = detail_atlas().take(_address(along * fineness, across * fineness) + base[:, 1].take(shown))
+        detail = detail_atlas().take(tiles[:, 1].take(shown) + _address(u, v, shown, *table[:, [4, 5, 7]].T))
         detail *= near
         light = self.light.ravel() * (1 + detail)
         veil = haziness * (1 - near)
-        first, second = table[:, 7:10], table[:, 10:13]
+        first, second = table[:, 9:12], table[:, 12:15]
         middle, swing = (first + second) / 2, (second - first) / 2
         image = np.empty((3, self.n, self.n), np.float32)
         for channel in range(3):
@@ -306,8 +308,12 @@ class Canvas:
         return image
 
 
-def _address(u: FloatMap, v: FloatMap) -> NDArray[np.int32]:
-    """Position of (u, v) in a flattened tile that repeats."""
-    column = np.floor(u).astype(np.int32) & (TILE - 1)
-    row = np.floor(v).astype(np.int32) & (TILE - 1)
-    return (row << 7) | column
+def _address(
+    u: FloatMap, v: FloatMap, shown: NDArray[np.int16], cosine: FloatMap, sine: FloatMap, scale: FloatMap
+) -> NDArray[np.int32]:
+    """Position of the turned and scaled (u, v) in a flattened tile that repeats; the last three are by surface."""
+    cosine, sine = (cosine * scale).take(shown), (sine * scale).take(shown)
+    # The offset makes the numbers positive, where truncation is the floor.
+    column = (cosine * u + sine * v + _OFFSET).astype(np.int32) & (TILE - 1)
+    row = (cosine * v - sine * u + _OFFSET).astype(np.int32) & (TILE - 1)
+    return np.asarray((row << 7) | column)

@@ -37,15 +37,15 @@ def _table() -> NDArray[np.uint8]:
     )  # degrees
     saturation = chroma / np.maximum(value, 1e-9)
     by_hue = np.array(["red", "orange", "yellow", "green", "blue", "purple", "pink", "red"], dtype="<U8")
-    names = by_hue[np.digitize(hue, [14, 44, 68, 168, 255, 290, 338])]
-    names = np.where((names == "orange") & (value < 0.72), "brown", names)
+    names = by_hue[np.digitize(hue, [14, 44, 70, 165, 250, 302, 340])]
+    names = np.where((names == "orange") & (value < 0.66), "brown", names)
     names = np.where((names == "red") & (hue > 5) & (hue < 20) & (value < 0.6) & (saturation < 0.75), "brown", names)
-    names = np.where((names == "yellow") & (value < 0.55), "brown", names)
-    names = np.where((names == "red") & (value > 0.75) & (saturation < 0.55), "pink", names)
+    names = np.where((names == "yellow") & (value < 0.5), "brown", names)
+    names = np.where((names == "red") & (value > 0.75) & (saturation < 0.52), "pink", names)
     names = np.where((names == "purple") & (value > 0.8) & (saturation < 0.35), "pink", names)
-    weak = (saturation < 0.16) | (chroma < 0.07)
+    weak = (saturation < 0.12) | (chroma < 0.07)
     names = np.where(weak, "grey", names)
-    names = np.where(weak & (value > 0.8), "white", names)
-    names = np.where(value < 0.2, "black", names)
+    names = np.where(weak & (value > 0.75), "white", names)
+    names = np.where(value < 0.27, "black", names)
     numbers = {name: NUMBER["color", name] for name in COLORS}
     return np.array([numbers[name] for name in names], np.uint8)

@@ -22,6 +22,11 @@ OUTDOORS: tuple[Thing, ...] = (
 )  # fmt: skip
 INDOORS: tuple[Thing, ...] = (objects.person, objects.ball, objects.chair, objects.table, objects.bush)
 
+NEARBY: tuple[Thing, ...] = (
+    objects.person, objects.bush, objects.rock, objects.umbrella, objects.chair, objects.ball, objects.tree,
+    objects.table, objects.car,
+)  # fmt: skip
+
 #: Height of a thing relative to a person's.
 HEIGHT = {
     objects.person: 1.0, objects.car: 0.85, objects.tree: 2.2, objects.bush: 0.6, objects.rock: 0.5, objects.lamp: 2.2,
@@ -34,7 +39,7 @@ def sky(world: World, horizon: float) -> None:
     """Sky with a gradient, clouds, a sun and birds."""
     dice, canvas = world.dice, world.canvas
     surface = world.surface("sky", color=mix(world.color(0.35, 1.0), world.haze, 0.3))
-    canvas.surface[:] = surface
+    canvas.box(surface, -10, -10, SIDE + 10, SIDE + 10)
     canvas.light[:] = dice.between(0.75, 1.0) + dice.between(0.0, 0.35) * canvas.y / max(horizon, 8)
     canvas.light += 0.05 * canvas.noise
     if dice.chance(0.35):
@@ -49,14 +54,14 @@ def sky(world: World, horizon: float) -> None:
 def ground(
     world: World, horizon: float, object: str, materials: Sequence[str], patterned: float = 0.0,
     textures: Sequence[str] = ("grid", "chequered"), center: float = 32.0, top: float | None = None,
-    angle: float = 0.0, period: float | None = None, depth: float = 40.0,
+    angle: float = 0.0, period: float | None = None, depth: float = 40.0, stretch: float = 1.0,
 ) -> int:  # fmt: skip
     """A level ground that recedes to the horizon."""
     surface = world.surface(
         object, material=world.dice.one(materials), patterned=patterned, textures=textures, receding=True,
         angle=angle, period=period, grain=60.0,
     )  # fmt: skip
-    world.canvas.plane(surface, horizon, center, horizon if top is None else top, depth=depth)
+    world.canvas.plane(surface, horizon, center, horizon if top is None else top, depth=depth, stretch=stretch)
     return surface
 
 
@@ -356,6 +361,7 @@ def field(world: World) -> None:
         angle=1.57,
         period=dice.between(5, 11),
         depth=dice.between(24, 40),
+        stretch=6.0,
     )
     at = dice.between(0, 20)
     while at < SIDE:
@@ -406,7 +412,7 @@ def desert(world: World) -> None:
         base = horizon + (58 - horizon) * share**1.2
         phase, length = dice.between(0, 6.3), dice.between(14, 34) * (0.7 + 0.6 * share)
         wave = np.sin(canvas.x * 6.28 / length + phase)
-        line = base + (1.5 + 3 * share) * (np.abs(wave) * 1.6 - 1 if dice.chance(0.5) else wave)
+        line = base + (1.5 + 3 * share) * (np.abs(wave) * 1.3 - 0.6 if dice.chance(0.3) else wave)
         dune = world.surface(
             "dune",
             material="sand",
@@ -416,12 +422,22 @@ def desert(world: World) -> None:
             angle=dice.between(-0.3, 0.3),
             grain=30,
         )
-        slope = np.gradient(line) / canvas.step
-        canvas.ridge(dune, line.astype(np.float32), light=(0.95 + 0.25 * canvas.lamp * slope).astype(np.float32))
+        slope = (np.gradient(line) / canvas.step).astype(np.float32)
+        fall = np.exp(-np.maximum(canvas.y - line, 0) / dice.between(3, 8))
+        canvas.ridge(dune, line.astype(np.float32), light=0.95 + (0.4 * canvas.lamp) * slope * fall)
         if dice.chance(0.6):
             thing = dice.one((objects.cactus, objects.cactus, objects.rock, *OUTDOORS))
             thing(world, dice.between(2, 62), base + 4, (3 + 12 * share) * HEIGHT[thing])
     scatter(world, (objects.cactus, objects.rock, *OUTDOORS[:5]), dice.count(1, 3), horizon, 18, start=0.3)
+
+
+def foreground(world: World) -> None:
+    """Things close to the viewer, cut off by the frame; the same ones in every kind of scene."""
+    dice = world.dice
+    for _ in range(dice.count(0, 2)):
+        thing = dice.one(NEARBY)
+        size = dice.between(20, 42) * HEIGHT[thing] ** 0.5
+        thing(world, dice.between(0, SIDE), dice.between(62, 74), size)
 
 
 #: Painters in the order of `vocabulary.SCENES`.

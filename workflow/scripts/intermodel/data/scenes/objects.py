@@ -67,13 +67,13 @@ def skyscraper(world: World, x: float, y: float, size: float, half: float) -> No
     top = y - size
     canvas.box(body, x - half, top, x + half, y, light=dice.between(0.8, 1.1), turn=0.25)
     style = dice.draw()
-    if style < 0.3:
+    if style < 0.4:
         mast = world.surface("skyscraper", "antenna", "metal")
-        canvas.box(mast, x - 0.4, top - size * 0.22, x + 0.4, top)
-    elif style < 0.55:
+        canvas.box(mast, x - 0.55, top - size * 0.3, x + 0.55, top)
+    elif style < 0.6:
         roof = world.surface("skyscraper", "roof", "metal", color=mix(color, (0.2, 0.2, 0.2), 0.3))
         canvas.taper(roof, x, top - half * dice.between(0.5, 1.4), top, 0.0, half)
-    elif style < 0.75:
+    elif style < 0.8:
         canvas.box(body, x - half * 0.6, top - size * 0.12, x + half * 0.6, top, turn=0.25)
 
 
@@ -90,7 +90,7 @@ def car(world: World, x: float, y: float, size: float) -> None:
     canvas.box(body, x - half * 0.08 - 0.2, y - size * 0.95, x - half * 0.08 + 0.2, y - size * 0.5)
     canvas.taper(body, x, y - size * 0.56, y - size * 0.16, half * 0.95, half)
     light = world.surface("car", "headlight", "glass", color=(0.98, 0.95, 0.75))
-    canvas.ellipse(light, x + facing * half * 0.9, y - size * 0.4, size * 0.1, size * 0.1, light=1.2)
+    canvas.ellipse(light, x + facing * half * 0.9, y - size * 0.42, size * 0.13, size * 0.14, light=1.2)
     tyre = world.surface("car", "wheel", color=(0.09, 0.09, 0.1))
     hub = world.surface("car", "wheel", "metal", color=(0.7, 0.7, 0.72))
     for side in (-0.58, 0.58):
@@ -393,7 +393,7 @@ def door(world: World, x: float, y: float, size: float) -> None:
     handle = world.surface("door", "handle", "metal", color=(0.85, 0.8, 0.5))
     canvas.box(frame, x - half, y - size, x + half, y)
     canvas.box(leaf, x - half * 0.82, y - size * 0.95, x + half * 0.82, y)
-    canvas.ellipse(handle, x + half * 0.6, y - size * 0.45, max(0.5, size * 0.035), max(0.5, size * 0.035))
+    canvas.ellipse(handle, x + half * 0.6, y - size * 0.45, max(0.9, size * 0.06), max(0.9, size * 0.07))
 
 
 def pier(world: World, x: float, y: float, size: float, width: float) -> None:

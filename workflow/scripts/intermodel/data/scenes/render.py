@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from intermodel.data.scenes.canvas import SIDE, SUPERSAMPLING, Canvas
 from intermodel.data.scenes.colors import name_colors
-from intermodel.data.scenes.layouts import LAYOUTS
+from intermodel.data.scenes.layouts import LAYOUTS, foreground
 from intermodel.data.scenes.shifts import BACKDROPS, corrupt, recolor, relight
-from intermodel.data.scenes.surfaces import PERIODS
 from intermodel.data.scenes.vocabulary import MATERIALS, SCENES, TEXTURES
 from intermodel.data.scenes.world import Dice, World
 
@@ -70,11 +69,12 @@ def render(seed: int, split: str, index: int, size: int = 64, shift: str = "none
     generator, other = (np.random.Generator(np.random.PCG64(stream)) for stream in streams)
     dice = Dice(generator)
     kind = kind_of(seed, split, index)
-    zoom = 1 + 0.7 * dice.draw() ** 1.5
+    zoom = 1 + dice.draw() ** 1.4
     room = SIDE - SIDE / zoom
     canvas = Canvas(size, generator, room * dice.draw(), room * dice.draw(), zoom)
     world = World(canvas, dice)
     LAYOUTS[kind](world)
+    foreground(world)
     if shift == "background":
         _repaint(world, Dice(other), strength)
     samples = canvas.shade(world.haze, world.haziness)
@@ -82,7 +82,7 @@ def render(seed: int, split: str, index: int, size: int = 64, shift: str = "none
     if SUPERSAMPLING == 2:
         samples = samples[:, ::2] + samples[:, 1::2]
         image = (samples[:, :, ::2] + samples[:, :, 1::2]) * np.float32(0.25)
-    image *= np.float32(dice.between(0.8, 1.15))
+    image *= np.float32(dice.between(0.85, 1.25))
     image *= _vignette(size, round(dice.between(0, 4)))
     if shift == "lighting":
         image = relight(image, Dice(other), strength)
@@ -119,14 +119,6 @@ def _repaint(world: World, dice: Dice, strength: float) -> None:
                 material=dice.one(MATERIALS),
                 texture=dice.one(TEXTURES) if dice.chance(0.7) else "",
                 pattern="",
-                second=world_contrast(dice),
+                second=(dice.draw(), dice.draw(), dice.draw()),
                 period=dice.between(4, 10),
             )
-
-
-def world_contrast(dice: Dice) -> tuple[float, float, float]:
-    """Any colour."""
-    return dice.draw(), dice.draw(), dice.draw()
-
-
-assert PERIODS

@@ -26,7 +26,7 @@ def relight(image: FloatMap, dice: Dice, strength: float) -> FloatMap:
     axis = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     ramp = 0.5 + np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
     tint = np.array(from_hsv(dice.draw(), dice.between(0.3, 0.7), 1.0), np.float32)[:, None, None]
-    light = dice.between(0.06, 0.14) + dice.between(0.45, 0.75) * np.clip(ramp, 0, 1) ** 2
+    light = dice.between(0.1, 0.2) + dice.between(0.5, 0.9) * np.clip(ramp, 0, 1) ** 2
     return np.asarray(image * ((1 - strength) + strength * light.astype(np.float32) * tint), np.float32)
 
 
@@ -47,16 +47,16 @@ def corrupt(image: FloatMap, dice: Dice, generator: np.random.Generator, strengt
     side = image.shape[-1]
     kind = dice.one(CORRUPTIONS)
     if kind == "noise":
-        return image + np.float32(0.22 * strength) * generator.standard_normal(image.shape, np.float32)
+        return image + np.float32(0.16 * strength) * generator.standard_normal(image.shape, np.float32)
     if kind == "blur":
-        return _blur(image, 1 + 2.2 * strength * side / 64)
+        return _blur(image, 0.8 + 1.4 * strength * side / 64)
     if kind == "pixels":
-        block = max(2, round(side / 64 * (2 + 4 * strength)))
+        block = max(2, round(side / 64 * (2 + 2.5 * strength)))
         centre = np.minimum(np.arange(side) // block * block + block // 2, side - 1)
         return image[:, centre[:, None], centre[None, :]]
     if kind == "contrast":
         level = dice.between(0.25, 0.8)
-        return np.asarray(level + (image - level) * (1 - 0.8 * strength), np.float32)
+        return np.asarray(level + (image - level) * (1 - 0.72 * strength), np.float32)
     image = image.copy()
     for _ in range(round(4 + 6 * strength)):
         height, width = (max(1, int(side * dice.between(0.08, 0.2))) for _ in range(2))

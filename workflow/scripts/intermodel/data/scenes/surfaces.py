@@ -134,14 +134,14 @@ def _detail(name: str) -> NDArray[np.float64]:
         return 0.6 * _noise(3, 3, 24, 6) + planks
     if name == "stone":
         border, value = _cells(4, 36)
-        return np.where(border < 2.2, -1.3, 0.8 * value) + 0.25 * _noise(5, 8, 40)
+        return np.where(border < 2.2, -1.3, 0.8 * value) + 0.25 * _noise(5, 8, 30)
     if name == "glass":
         return np.maximum(0, np.sin(2 * np.pi * (x + y) / 2)) ** 3 * 1.6 - 0.3
     if name == "foliage":
-        return np.clip(0.8 * _noise(6, 5, 16) + 0.4 * _noise(7, 12, 40), -1.5, 1.5)
+        return np.clip(0.9 * _noise(6, 4, 12) + 0.3 * _noise(7, 10, 26), -1.5, 1.5)
     if name == "grass":
         # Strokes upright: grain stretched along the rows' axis.
-        return np.clip(_noise(8, 6, 30, 5).T, -1.6, 1.6)
+        return np.clip(_noise(8, 5, 20, 4).T, -1.6, 1.6)
     if name == "water":
         return np.clip(
             0.7 * _noise(9, 2, 14, 5) + 0.5 * np.sin(2 * np.pi * (2 * y + 0.3 * np.sin(2 * np.pi * x))), -2, 2
@@ -154,7 +154,7 @@ def _detail(name: str) -> NDArray[np.float64]:
         "sand": 0.7 * _noise(15, 20, 60) + 0.6 * _noise(16, 3, 10, 3),
         "skin": _noise(17, 1, 5),
         "snow": _noise(18, 1, 6),
-        "soil": 0.8 * _noise(19, 8, 30) + 0.5 * _noise(20, 2, 8),
+        "soil": 0.7 * _noise(19, 6, 18) + 0.6 * _noise(20, 2, 7),
     }
     if name not in mixtures:
         raise ValueError(f"no material is called {name!r}")

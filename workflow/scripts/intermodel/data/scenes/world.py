@@ -14,6 +14,9 @@ Item = TypeVar("Item")
 
 _POOL = 256
 
+#: Centres of the hues that palettes are drawn from, in turns: warm ones as often as cold ones.
+_HUES = (0.0, 0.03, 0.09, 0.12, 0.15, 0.17, 0.3, 0.41, 0.58, 0.65, 0.77, 0.84, 0.93)
+
 
 class Dice:
     """Uniform draws from a generator, fetched in bulk since one at a time is slow."""
@@ -57,20 +60,20 @@ class World:
 
     def __init__(self, canvas: Canvas, dice: Dice) -> None:
         self.canvas, self.dice = canvas, dice
-        hue = dice.draw()
-        spread = dice.one((0.08, 0.33, 0.5))
-        self.hues = (hue, hue + spread, hue - spread * dice.between(0.5, 1.0), dice.draw())
-        self.vividness = dice.between(0.45, 1.0)
+        self.hues = tuple(dice.one(_HUES) for _ in range(4))
+        self.vividness = dice.between(0.4, 1.0)
         canvas.lamp = dice.between(0.4, 1.0) * dice.sign()
         self.haze = self.color(low=0.6, high=0.95)
         self.haziness = dice.between(0.2, 0.8)
 
-    def color(self, low: float = 0.25, high: float = 0.95) -> Color:
+    def color(self, low: float = 0.3, high: float = 1.0) -> Color:
         """A colour of the palette with a brightness between `low` and `high`."""
         dice = self.dice
-        grey = dice.chance(0.22)
+        grey = dice.chance(0.15)
         saturation = dice.between(0.0, 0.12) if grey else dice.between(0.3, 1.0) * self.vividness
-        return from_hsv(dice.one(self.hues) + dice.between(-0.04, 0.04), saturation, dice.between(low, high))
+        # Bright colours more often than dark ones.
+        value = low + (high - low) * dice.draw() ** 0.7
+        return from_hsv(dice.one(self.hues) + dice.between(-0.04, 0.04), saturation, value)
 
     def contrast(self, color: Color) -> Color:
         """A colour that stands out from `color`."""
@@ -93,8 +96,8 @@ class World:
         angle: float | None = None,
         receding: bool = False,
         grain: float = 28.0,
-        low: float = 0.25,
-        high: float = 0.95,
+        low: float = 0.3,
+        high: float = 1.0,
     ) -> int:
         """A surface of that object; with probability `patterned` it carries one of `textures`."""
         dice = self.dice
