@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intermodel.engine.errors import UserError
+from intermodel.engine.usage import usage_sentence
 
 
 @contextmanager
@@ -36,6 +37,7 @@ def job(log: str) -> Iterator[None]:
         logging.exception("unexpected error")
         raise
     finally:
+        logging.getLogger(__name__).info("%s", usage_sentence())
         logging.captureWarnings(False)
         root.removeHandler(handler)
         handler.close()

@@ -81,13 +81,14 @@ class progress(Generic[Item]):
             text += f"/{self.total:,}"
         text += f" {self.unit}s, {rate:,.1f} {self.unit}s/s"
         if self.total and self.done and self.done < self.total:
-            text += f", {_clock((self.total - self.done) / rate)} left"
+            text += f", {clock((self.total - self.done) / rate)} left"
         elif self.total and self.done >= self.total:
-            text += f", took {_clock(elapsed)}"
+            text += f", took {clock(elapsed)}"
         return text
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
