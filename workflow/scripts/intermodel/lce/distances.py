@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Distance = Literal["euclidean", "cosine", "jaccard", "hellinger"]
-DISTANCES: tuple[str, ...] = get_args(Distance)
+DISTANCES: tuple[Distance, ...] = get_args(Distance)
 
 
 def euclidean(vectors: ArrayLike) -> NDArray[np.float64]:
