@@ -51,6 +51,7 @@ class Supervised(Objective):
         self.label_smoothing = label_smoothing
 
     def forward(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert labels is not None
         features = self.backbone(images)
         logits = self.classifier(features)
         return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing), features
@@ -110,7 +111,8 @@ class BYOL(Objective):
         """Sum of the negative cosines, first prediction with second target and the reverse; both (2 N, D)."""
         first_prediction, second_prediction = prediction.chunk(2)
         first_target, second_target = target.chunk(2)
-        return self.criterion(first_prediction, second_target) + self.criterion(second_prediction, first_target)
+        loss: Tensor = self.criterion(first_prediction, second_target) + self.criterion(second_prediction, first_target)
+        return loss
 
     @torch.no_grad()
     def after_step(self, momentum: float) -> None:
@@ -166,4 +168,5 @@ def spread(embedding: Tensor) -> Tensor:
         Scalar.
     """
     unit_length = functional.normalize(embedding.detach(), dim=1)
-    return unit_length.std(dim=0, correction=0).mean() * embedding.shape[1] ** 0.5
+    result: Tensor = unit_length.std(dim=0, correction=0).mean() * embedding.shape[1] ** 0.5
+    return result

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from intermodel.data.dataset import Dataset
@@ -17,6 +16,7 @@ from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
 from intermodel.models.architecture import build
+from intermodel.models.device import choose_device, device_name, exact_arithmetic
 from intermodel.models.load import architecture_of, resolve_preprocessing
 from intermodel.models.preprocessing import Preprocessing
 from intermodel.training.recipe import read_recipe
@@ -59,7 +59,7 @@ def train_model(
     seed
         The study's or the model's seed.
     device
-        "auto" (CUDA where there is a GPU, else the CPU), "cpu" or "cuda".
+        "auto" (CUDA where there is a GPU, else the CPU), "cpu", "cuda" or "cuda:1".
     threads
         Threads of the CPU.
 
@@ -75,7 +75,8 @@ def train_model(
     backbone = build(architecture, kwargs, derive_seed(own_seed, "backbone"), record.get("python_path"))
     preprocessing = resolve_preprocessing(record, backbone, record["weights"])
     images, labels = training_images(dataset, preprocessing, name)
-    device = resolve_device(device)
+    chosen = choose_device(device)
+    exact_arithmetic()
     steps = train(
         backbone,
         images,
@@ -85,7 +86,7 @@ def train_model(
         mean=preprocessing.mean or (0.0, 0.0, 0.0),
         std=preprocessing.std or (1.0, 1.0, 1.0),
         channel_order=preprocessing.channel_order,
-        device=device,
+        device=chosen,
         threads=threads,
         name=name,
     )
@@ -97,7 +98,7 @@ def train_model(
         "recipe": dict(recipe),
         "seed": seed,
         "images": len(images),
-        "device": device,
+        "device": device_name(chosen),
         "versions": {package: version(package) for package in ("torch", "timm", "lightly")},
     }
     write_weights(weights, backbone.state_dict(), metadata, checked.dtype)
@@ -154,18 +155,3 @@ def training_images(
     for position, index in enumerate(progress(chosen, label=f"read for {name}")):
         images[position] = preprocessing.pixels(dataset.image(int(index)), str(dataset.ids[index]))
     return images, dataset.labels[chosen]
-
-
-def resolve_device(device: str) -> str:
-    """The torch device that "auto", "cpu" or "cuda" means on this machine.
-
-    Raises
-    ------
-    UserError
-        If "cuda" is asked for where there is none.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("compute.device is cuda, but this machine has no usable GPU; set it to auto or cpu.")
-    return device

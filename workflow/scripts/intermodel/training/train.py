@@ -57,7 +57,7 @@ def train(
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
     std: tuple[float, float, float] = (1.0, 1.0, 1.0),
     channel_order: str = "rgb",
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
     threads: int = 1,
     name: str = "model",
 ) -> History:
@@ -84,7 +84,7 @@ def train(
     channel_order
         Order in which the network takes the channels, "rgb" or "bgr".
     device
-        "cpu", "cuda" or "cuda:1".
+        Where to compute.
     threads
         Threads of the CPU; sums depend on it.
     name
@@ -137,7 +137,8 @@ def _optimise(
     spreads: list[Tensor] = []
     rates: list[float] = []
     finite = 0
-    with progress(total=recipe.steps, unit="step", label=f"train {name}") as bar:
+    bar: progress[int] = progress(total=recipe.steps, unit="step", label=f"train {name}")
+    with bar:
         batches = batch_indices(len(images), recipe.batch_size, recipe.steps, derive_seed(seed, "batches"))
         for step, chosen in enumerate(batches):
             batch = torch.from_numpy(chosen).to(device)
@@ -223,14 +224,14 @@ def _check(
             f"Model {name} is trained with the supervised objective, but {missing} of {len(images)} training images "
             "have no label; use a data set with labels or a self-supervised objective."
         )
-    labels = np.asarray(labels, dtype=np.int64)
-    if labels.shape != (len(images),):
-        raise ValueError(f"labels have shape {labels.shape}, expected ({len(images)},)")
-    if len(np.unique(labels)) < 2:
+    classes = np.asarray(labels, dtype=np.int64)
+    if classes.shape != (len(images),):
+        raise ValueError(f"labels have shape {classes.shape}, expected ({len(images)},)")
+    if len(np.unique(classes)) < 2:
         raise UserError(
             f"Model {name} is trained with the supervised objective, but all training images are of one class."
         )
-    return int(labels.max()) + 1, labels
+    return int(classes.max()) + 1, classes
 
 
 def _normaliser(
