@@ -58,7 +58,8 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     ),
     "fraction for a whole number": ({"seed": 1.5}, [("seed", "found 1.5", "expected a whole number")]),
     "truth value for a number": ({"seed": True}, [("seed", "found true", "expected a whole number")]),
-    "number for a name": ({"models": {18: RESNET}}, [("models.18", "found the name 18", "put it into quotes")]),
+    "number for a name": ({"models": {18: RESNET}}, [("models.18", "found the name 18", "begin with a letter")]),
+    "truth value for a name": ({"models": {True: RESNET}}, [("models.True", "found the name true", "into quotes")]),
     "list for keys": ({"models": [RESNET]}, [("models", "expected keys and values")]),
     "one of several types": (
         {"datasets/scenes/segmentation_size": "big"},
@@ -87,6 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     ),
     # Names
     "name with a space": ({"models/a b": RESNET}, [("models.a b", "found the name 'a b'", "letters, digits")]),
+    "name that is a number": ({"models/1e5": RESNET}, [("models.1e5", "'1e5'", "would take for a number")]),
     "name with a slash": ({"models": {"a/b": RESNET}}, [("models.a/b", "found the name 'a/b'")]),
     "name that starts with a dot": ({"models/.a": RESNET}, [("models..a", "starting with a letter or digit")]),
     "name that holds the separator": ({"models/a__b": RESNET}, [("models.a__b", "'__'", "rename it")]),

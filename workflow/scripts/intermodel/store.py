@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,8 +239,11 @@ def write_table(path: PathLike, rows: Sequence[Mapping[str, Any]] | Mapping[str,
         writer.writerows([_cell(value) for value in line] for line in lines)
 
 
-def read_table(path: PathLike) -> dict[str, NDArray[Any]]:
-    """Read a CSV file as columns: float64 where every cell is a number or empty (NaN), otherwise str."""
+def read_table(path: PathLike, text: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """Read a CSV file as columns: float64 where every cell is a number or empty (NaN), otherwise str.
+
+    Columns named in `text` stay str, also when all their cells are numbers (classes called 0, 1, 2, …).
+    """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; run the workflow to make it.")
@@ -254,11 +257,15 @@ def read_table(path: PathLike) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {}
     for position, name in enumerate(names):
         cells = [line[position] for line in lines]
-        try:
-            columns[name] = np.array([float(cell) if cell else np.nan for cell in cells])
-        except ValueError:
-            columns[name] = np.array(cells, dtype=np.str_)
+        columns[name] = np.array(cells, dtype=np.str_) if name in text else _column(cells)
     return columns
+
+
+def _column(cells: list[str]) -> NDArray[Any]:
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells])
+    except ValueError:
+        return np.array(cells, dtype=np.str_)
 
 
 def _cell(value: Any) -> Any:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intermodel.engine.errors import UserError
+from intermodel.engine.publish import watch_parent
 from intermodel.engine.usage import usage_sentence
 
 
@@ -17,8 +18,11 @@ from intermodel.engine.usage import usage_sentence
 def job(log: str) -> Iterator[None]:
     """Log to the file `log`; end with exit code 1 and one line when the block raises `UserError`.
 
+    What the job used is the last line of the log. Files are published only while the workflow engine lives.
+
     Any other exception is a defect of the program: its traceback goes to the log and to the terminal.
     """
+    watch_parent()
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,15 @@ def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], di
         Finds out the plan; its result must survive JSON.
     """
     if not is_main_process and VARIABLE in os.environ:
-        plan: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
-        return plan
+        path = Path(os.environ[VARIABLE])
+        if not path.is_file():
+            raise UserError(
+                f"{path}, the plan of this run, is gone or cannot be seen from here; jobs need the working folder on a "
+                "file system that all machines share."
+            )
+        os.utime(path)  # a run may last longer than a week
+        frozen: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return frozen
     plan = look()
     folder = Path(folder).resolve()
     path = folder / f"plan-{os.getpid()}.json"
@@ -43,8 +51,9 @@ def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], di
         temporary.write_text(json.dumps(plan, sort_keys=True), encoding="utf-8")
     os.environ[VARIABLE] = str(path)
     for old in folder.glob("plan-*.json"):
-        if time.time() - old.stat().st_mtime > WEEK:
-            old.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another run may be tidying up as well
+            if time.time() - old.stat().st_mtime > WEEK:
+                old.unlink()
     return plan
 
 

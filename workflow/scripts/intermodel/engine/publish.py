@@ -11,8 +11,23 @@ from pathlib import Path
 
 from intermodel.engine.errors import UserError
 
-# A job whose workflow engine has died must not overwrite the file that its successor has published meanwhile.
 PARENT = os.getppid()
+_watching = False
+
+
+def watch_parent() -> None:
+    """From now on, publish only while the process that started this one lives.
+
+    A job whose workflow engine has died must not overwrite the file that its successor has published meanwhile.
+    A notebook or a long command whose terminal was closed may go on, so only jobs ask for this.
+    """
+    global _watching
+    _watching = True
+
+
+def orphaned() -> bool:
+    """Whether this is a job and the workflow engine that started it is gone."""
+    return _watching and os.getppid() != PARENT
 
 
 @contextmanager
@@ -27,7 +42,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
     UserError
         If the folder cannot be written or the disk is full.
     SystemExit
-        If the process that started this one is gone (orphaned job): the file is then not published.
+        If this is a job and the workflow that started it is gone (see `watch_parent`): the file is not published.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -37,7 +52,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        if os.getppid() != PARENT:
+        if orphaned():
             raise SystemExit(f"The workflow that started this job is gone; {path} is not published.")
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())

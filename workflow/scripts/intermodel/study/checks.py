@@ -37,6 +37,11 @@ def _names(study: Study) -> Iterator[Problem]:
                     f"{kind}.{name}",
                     f"found the name {name!r}, expected letters, digits and . _ + - starting with a letter or digit",
                 )
+            elif _is_number(name):
+                yield Problem(
+                    f"{kind}.{name}",
+                    f"found the name {name!r}, which tables would take for a number; let it begin with a letter",
+                )
             elif PAIR in name:
                 yield Problem(
                     f"{kind}.{name}", f"the name {name!r} holds {PAIR!r}, which separates names in files; rename it"
@@ -57,6 +62,14 @@ def _names(study: Study) -> Iterator[Problem]:
                 f"models.{model}",
                 f"{model!r} on {dataset!r} would be confused with {first[0]!r} on {first[1]!r}; rename one of them",
             )
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _datasets(study: Study) -> Iterator[Problem]:

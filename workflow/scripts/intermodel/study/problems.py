@@ -114,7 +114,8 @@ def _translate(location: tuple[str | int, ...], details: list[ErrorDetails], mod
     if kind == "missing":
         return Problem(path, "is missing; it must be given")
     if detail["loc"] and detail["loc"][-1] == "[key]":
-        return Problem(path, f"found the name {found!r}, expected text; put it into quotes")
+        remedy = "put it into quotes" if isinstance(found, bool) else "let it begin with a letter"
+        return Problem(path, f"found the name {_short(found)}, expected text; {remedy}")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         tag = str(context.get("discriminator", "source")).strip("'")
         if kind == "union_tag_not_found":
