@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     "fraction for a whole number": ({"seed": 1.5}, [("seed", "found 1.5", "expected a whole number")]),
     "truth value for a number": ({"seed": True}, [("seed", "found true", "expected a whole number")]),
     "number for a name": ({"models": {18: RESNET}}, [("models.18", "found the name 18", "begin with a letter")]),
-    "truth value for a name": ({"models": {True: RESNET}}, [("models.True", "found the name true", "into quotes")]),
+    "truth value for a name": ({"models": {True: RESNET}}, [("models.true", "found the name true", "into quotes")]),
     "list for keys": ({"models": [RESNET]}, [("models", "expected keys and values")]),
     "one of several types": (
         {"datasets/scenes/segmentation_size": "big"},

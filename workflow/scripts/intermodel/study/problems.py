@@ -115,6 +115,7 @@ def _translate(location: tuple[str | int, ...], details: list[ErrorDetails], mod
         return Problem(path, "is missing; it must be given")
     if detail["loc"] and detail["loc"][-1] == "[key]":
         remedy = "put it into quotes" if isinstance(found, bool) else "let it begin with a letter"
+        path = dotted([*location[:-1], _short(found)])
         return Problem(path, f"found the name {_short(found)}, expected text; {remedy}")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         tag = str(context.get("discriminator", "source")).strip("'")
