@@ -142,4 +142,5 @@ def _ranges(begin: NDArray[np.integer], many: NDArray[np.integer]) -> NDArray[np
 
 
 def _whole(values: NDArray) -> NDArray[np.int64]:
-    return np.rint(values).astype(np.int64)
+    whole: NDArray[np.int64] = np.rint(values).astype(np.int64)
+    return whole

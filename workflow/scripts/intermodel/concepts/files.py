@@ -1,0 +1,286 @@
+"""Files of the concept analysis: patterns of a data set, the tally of one layer."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from intermodel.concepts.patterns import ImagePatterns, Patterns, image_patterns
+from intermodel.concepts.sums import Sums, folds_of
+from intermodel.concepts.tally import Tally, tally
+from intermodel.concepts.thresholds import Rule, unit_thresholds
+from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.engine.errors import UserError
+from intermodel.engine.progress import progress
+from intermodel.store import (
+    Maps,
+    PathLike,
+    align,
+    create,
+    open_file,
+    plain_attributes,
+    read_strings,
+    require,
+    write_attributes,
+    write_strings,
+)
+
+# Patterns up to this size are read at once; larger ones batch by batch.
+IN_MEMORY_MB = 256
+BATCH_IMAGES = 64
+RAGGED = ("run_length", "run_pattern", "label")
+COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+def index_label_maps(segmentation: PathLike, manifest: PathLike, path: PathLike) -> None:
+    """Write the label maps of a data set as patterns (see `patterns`), once for all models.
+
+    Parameters
+    ----------
+    segmentation
+        Decoded label maps: `id`, `layers` (N, S, H, W), `image_label_offset`, `image_label`, perhaps `valid`.
+    manifest
+        What the images are: `id`, `width`, `height`, attribute `fingerprint`.
+    path
+        The file to write.
+
+    Raises
+    ------
+    UserError
+        If a file is incomplete, the images differ, or a label number is not in the table of concepts.
+    """
+    with open_file(segmentation) as source, open_file(manifest) as images:
+        require(source, "id", "layers", "image_label_offset", "image_label")
+        require(images, "id", "width", "height")
+        attributes = plain_attributes(source)
+        vocabulary = Vocabulary.from_attributes(attributes)
+        ids = read_strings(source["id"])
+        place = align(ids, read_strings(images["id"]), str(manifest))
+        if len(ids) != len(images["id"]):
+            raise UserError(
+                f"{segmentation} holds {len(ids)} label maps, {manifest} {len(images['id'])} images; they were made "
+                "from different states of the data set: delete both and run again."
+            )
+        count, _, height, width = source["layers"].shape
+        about = {
+            "size": [height, width],
+            "dataset_fingerprint": plain_attributes(images)["fingerprint"],
+            "segmentation_fingerprint": attributes.get("fingerprint", ""),
+            **vocabulary.attributes(),
+        }
+        small = np.uint16 if height * width <= np.iinfo(np.uint16).max else np.uint32
+        with create(path, **about) as file:
+            write_strings(file, "index", ids)
+            for name in ("width", "height"):
+                file[name] = images[name][...][place]
+            for name in RAGGED:
+                file.create_dataset(name, (0,), small, maxshape=(None,), chunks=(65536,), **COMPRESSION)
+            counts: dict[str, list[NDArray[np.int64]]] = {"run": [], "pattern": [], "label": []}
+            for start in progress(range(0, count, BATCH_IMAGES), unit="batch", label="indexing label maps"):
+                parts = list(_patterns_of(source, vocabulary, ids, start, min(count, start + BATCH_IMAGES)))
+                for name in RAGGED:
+                    _append(file[name], np.concatenate([getattr(part, name) for part in parts]))
+                counts["run"] += [np.array([len(part.run_length)]) for part in parts]
+                counts["pattern"] += [np.array([len(part.label_offset) - 1]) for part in parts]
+                counts["label"] += [np.diff(part.label_offset) for part in parts]
+            for name, parts_of in counts.items():
+                offset = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(parts_of))])
+                file.create_dataset(f"{name}_offset", data=offset, **COMPRESSION)
+
+
+@contextmanager
+def open_patterns(path: PathLike) -> Iterator[tuple[Patterns, dict[str, Any]]]:
+    """Yield the patterns of a data set and the file's attributes with the (N,) `width` and `height` of its images."""
+    with open_file(path) as file:
+        require(file, "index", "width", "height", *RAGGED, "run_offset", "pattern_offset", "label_offset")
+        attributes = plain_attributes(file)
+        height, width = json.loads(attributes["size"])
+        small = sum(file[name].nbytes for name in RAGGED) <= IN_MEMORY_MB * 2**20
+        held = {name: file[name][...] if small else file[name] for name in RAGGED}
+        yield (
+            Patterns(
+                read_strings(file["index"]),
+                (height, width),
+                Vocabulary.from_attributes(attributes),
+                run_offset=file["run_offset"][...],
+                pattern_offset=file["pattern_offset"][...],
+                label_offset=file["label_offset"][...],
+                **held,
+            ),
+            attributes | {"width": file["width"][...], "height": file["height"][...]},
+        )
+
+
+def tally_layer(
+    maps: PathLike,
+    patterns: PathLike,
+    path: PathLike,
+    *,
+    tail: float,
+    thresholds: Rule,
+    masks: str,
+    folds: int,
+    top_images: int,
+    shuffles: int,
+) -> None:
+    """Tally the maps of one layer and write the result; the arguments are the study's settings of concepts.
+
+    Raises
+    ------
+    UserError
+        If maps and patterns were made from different states of the data set, or the maps cannot be tallied.
+    """
+    with (
+        Maps(maps) as source,
+        open_patterns(patterns) as (known, about),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        expected, found = about["dataset_fingerprint"], source.attributes.get("dataset_fingerprint")
+        if found != expected or len(source.ids) != len(known):
+            raise UserError(
+                f"{maps} ({len(source.ids)} images) and {patterns} ({len(known)} images) were made from different "
+                "states of the data set; delete both and run again."
+            )
+        rows = align(source.ids, known.ids, str(patterns))
+        if not np.array_equal(rows, np.arange(len(rows))):
+            known = known.take(rows)
+        boxes = visible_boxes(
+            json.loads(source.attributes["preprocessing"]), about["width"][rows], about["height"][rows], known.size
+        )
+        level = unit_thresholds(source, tail, thresholds) if masks == "quantile" else None
+        bar: progress[int] = progress(total=len(source.ids), label="tallying")
+        with bar:
+            result = tally(
+                source,
+                known,
+                level,
+                boxes=boxes,
+                folds=folds,
+                top_images=top_images,
+                shuffles=shuffles,
+                advance=bar.advance,
+            )
+        images, _, height, width = source.shape
+        attributes = {
+            "tail": tail,
+            "thresholds": thresholds,
+            "masks": masks,
+            "images": images,
+            "positions": images * height * width,
+            "size": list(known.size),
+            "segmentation_fingerprint": about["segmentation_fingerprint"],
+            "warnings": [str(entry.message) for entry in caught],
+        }
+        names = ("dataset", "model", "layer", "dataset_fingerprint", "model_fingerprint", "preprocessing", "spatial")
+        kept = {name: source.attributes[name] for name in names if name in source.attributes}
+        write_tally(path, result, source.ids, **attributes, **kept)
+    for entry in caught:
+        warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
+
+
+def visible_boxes(
+    preprocessing: Mapping[str, Any], width: NDArray[np.integer], height: NDArray[np.integer], size: tuple[int, int]
+) -> NDArray[np.float64] | None:
+    """The part of each label map that the network saw, (N, 4): left, top, right, bottom in pixels of the label map.
+
+    Parameters
+    ----------
+    preprocessing
+        Record of the model's preprocessing.
+    width, height
+        (N,) pixels of the images.
+    size
+        Height and width of the label maps, each of which covers a whole image.
+
+    Returns
+    -------
+    array or None
+        None if the network saw all of every image.
+    """
+    from intermodel.models.preprocessing import Preprocessing
+
+    seen = Preprocessing.from_dict(preprocessing)
+    # Data sets hold few different sizes; each is worked out once.
+    pairs, which = np.unique(np.stack([width, height], axis=1), axis=0, return_inverse=True)
+    scale = [(size[1] / w, size[0] / h) * 2 for w, h in pairs.tolist()]
+    boxes = np.array([seen.visible_box(w, h) for w, h in pairs.tolist()]) * np.array(scale)
+    # Rounded, so that a side of 63.999999 does not cost a pixel; clipped, since networks may see a rim beyond it.
+    limit = np.array([size[1], size[0]] * 2, dtype=np.float64)
+    boxes = np.clip(np.round(boxes, 6), 0.0, limit)
+    if (boxes == [0.0, 0.0, size[1], size[0]]).all():
+        return None
+    return np.asarray(boxes[which.reshape(-1)])
+
+
+def write_tally(path: PathLike, result: Tally, ids: NDArray[np.str_], **attributes: Any) -> None:
+    """Write a tally atomically; sums of folds at the root, those of wrong pairings in the group `shuffled`."""
+    with create(path) as file:
+        write_attributes(file, result.vocabulary.attributes() | attributes)
+        write_strings(file, "index", ids)
+        file["fold"] = folds_of(ids, len(result.folds))
+        file["threshold"] = result.threshold
+        file["top_images"], file["top_values"] = result.top_images, result.top_values
+        _write_sums(file, result.folds)
+        _write_sums(file.create_group("shuffled"), result.shuffled)
+
+
+def read_tally(path: PathLike) -> Tally:
+    """Read a tally.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, incomplete or of another kind.
+    """
+    with open_file(path) as file:
+        require(file, "threshold", "top_images", "top_values", "shuffled", *(field.name for field in fields(Sums)))
+        return Tally(
+            Vocabulary.from_attributes(plain_attributes(file)),
+            file["threshold"][...],
+            _read_sums(file),
+            _read_sums(file["shuffled"]),
+            file["top_images"][...],
+            file["top_values"][...],
+        )
+
+
+def _patterns_of(
+    source: h5py.File, vocabulary: Vocabulary, ids: NDArray[np.str_], start: int, stop: int
+) -> Iterator[ImagePatterns]:
+    layers = source["layers"][start:stop]
+    valid = source["valid"][start:stop] if "valid" in source else None
+    offset = source["image_label_offset"][start : stop + 1]
+    numbers = source["image_label"][offset[0] : offset[-1]]
+    for i in range(stop - start):
+        whole = numbers[offset[i] - offset[0] : offset[i + 1] - offset[0]]
+        name = f"image {str(ids[start + i])!r} in {Path(source.filename).name}"
+        yield image_patterns(layers[i], whole, None if valid is None else valid[i], vocabulary, name)
+
+
+def _append(dataset: h5py.Dataset, values: NDArray[np.integer]) -> None:
+    start = dataset.shape[0]
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+
+
+def _write_sums(group: h5py.Group, sums: Sums) -> None:
+    for field in fields(Sums):
+        values = getattr(sums, field.name)
+        # Half the disk where counts are small, as they nearly always are.
+        dtype = np.int32 if values.max(initial=0) <= np.iinfo(np.int32).max else np.int64
+        options = COMPRESSION if values.size > 1024 else {}
+        group.create_dataset(field.name, data=values.astype(dtype), **options)
+
+
+def _read_sums(group: h5py.Group) -> Sums:
+    return Sums(*(group[field.name][...].astype(np.int64) for field in fields(Sums)))
