@@ -119,9 +119,8 @@ def read_checkpoint(path: Path) -> Any:
         head = file.read(64)
     if head.startswith(b"version https://git-lfs"):
         raise UserError(f"{path} is a Git LFS pointer, not the checkpoint itself; fetch it with `git lfs pull`.")
-    if head.startswith(b"PK") or head[:1] == b"\x80":
-        return _read_pickle(path)
-    if len(head) > 8 and head[8:9] == b"{":
+    # The length that begins a safetensors file may have the first byte of a pickle, so its header is looked at first.
+    if head[8:9] == b"{":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -131,6 +130,8 @@ def read_checkpoint(path: Path) -> Any:
             raise UserError(
                 f"{path} is a truncated or damaged safetensors file ({one_line(error)}); fetch or write it again."
             ) from error
+    if head.startswith(b"PK") or head[:1] == b"\x80":
+        return _read_pickle(path)
     raise UserError(
         f"{path} is neither a safetensors file nor one written by torch.save (it begins with {head[:8]!r}, "
         f"{path.stat().st_size} bytes); give a checkpoint in one of these two formats."

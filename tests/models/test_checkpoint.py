@@ -1,0 +1,127 @@
+import argparse
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from intermodel.engine.errors import UserError
+from intermodel.models.checkpoint import locate, read_checkpoint, unwrap
+from safetensors.torch import save_file
+
+STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
+
+
+class RunsCode:
+    def __reduce__(self):
+        return os.getcwd, ()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.safetensors"
+    save_file(STATE, path)
+    return path
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def same(found: dict[str, torch.Tensor]) -> bool:
+    return set(found) == set(STATE) and all(torch.equal(found[key], STATE[key]) for key in STATE)
+
+
+def test_safetensors_and_both_pickle_formats_are_read(tmp_path, file):
+    assert same(read_checkpoint(file))
+    for number, new in enumerate((True, False)):
+        path = tmp_path / f"{number}.pth"
+        torch.save({"state_dict": STATE}, path, _use_new_zipfile_serialization=new)
+        assert same(read_checkpoint(path)["state_dict"])
+
+
+def test_training_options_do_no_harm_but_code_is_refused(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"opt": argparse.Namespace(lr=0.1), "model": STATE}, path)
+    assert same(unwrap(read_checkpoint(path), None, path))
+    torch.save({"model": STATE, "more": RunsCode()}, path)
+    with pytest.raises(UserError, match=r"a.pth holds objects that can only be read by running code.*getcwd") as error:
+        read_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_truncated_or_foreign_file_is_named(tmp_path, file):
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    with pytest.raises(UserError, match=r"weights.safetensors is a truncated or damaged safetensors"):
+        read_checkpoint(file)
+    path = tmp_path / "b.pth"
+    torch.save(STATE, path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"b.pth is a truncated or damaged checkpoint"):
+        read_checkpoint(path)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(UserError, match="git lfs pull"):
+        read_checkpoint(path)
+    path.write_text("<html>not found</html>")
+    with pytest.raises(UserError, match=r"neither a safetensors file nor .*<html>"):
+        read_checkpoint(path)
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="0 bytes"):
+        read_checkpoint(path)
+
+
+def test_a_local_file_is_verified(file, monkeypatch):
+    assert locate(str(file), None, None) == file
+    assert locate(str(file), None, digest(file).upper()) == file
+    monkeypatch.setenv("WEIGHTS", str(file.parent))
+    assert locate("${WEIGHTS}/weights.safetensors", None, None) == file
+    with pytest.raises(UserError, match=r"has the sha256 .*, expected 0000"):
+        locate(str(file), None, "0" * 64)
+    with pytest.raises(UserError, match="does not exist"):
+        locate(str(file) + "x", None, None)
+    with pytest.raises(UserError, match="expected 64 hexadecimal digits"):
+        locate(str(file), None, "xyz")
+    with pytest.raises(UserError, match="exactly one of"):
+        locate(None, None, None)
+
+
+def test_a_remote_file_is_fetched_once_and_verified(file, tmp_path):
+    cache, url, sha256 = tmp_path / "cache", file.as_uri(), digest(file)
+    with pytest.raises(UserError, match="every remote file needs its sha256"):
+        locate(None, url, None, str(cache))
+    with pytest.raises(UserError, match=r"fetched from file:.* has the sha256"):
+        locate(None, url, "0" * 64, str(cache))
+    assert list(cache.iterdir()) == []
+    found = locate(None, url, sha256, str(cache))
+    assert found.read_bytes() == file.read_bytes()
+    file.unlink()
+    assert locate(None, url, sha256, str(cache)) == found
+    # A damaged copy in the cache is not trusted.
+    found.write_bytes(b"x")
+    with pytest.raises(UserError, match="could not be fetched"):
+        locate(None, url, sha256, str(cache))
+    with pytest.raises(UserError, match="expected an address that begins with"):
+        locate(None, "ftp://example.org/a", sha256, str(cache))
+
+
+def test_the_table_of_tensors_is_found(tmp_path):
+    path = tmp_path / "a.pth"
+    nested = {"epoch": 3, "state_dict": {"model": STATE, "note": "x"}}
+    assert same(unwrap(nested, None, path))
+    assert same(unwrap(nested, ["state_dict", "model"], path))
+    assert same(unwrap({**STATE, "epoch": 3}, None, path))
+    assert same(unwrap(STATE, [], path))
+    with pytest.raises(UserError, match=r"has no entry 'model' \(it has 'epoch', 'state_dict'\)"):
+        unwrap(nested, ["model"], path)
+    with pytest.raises(UserError, match=r"no table of named tensors .*found list"):
+        unwrap([1, 2], None, path)
+    with pytest.raises(UserError, match=r"no table of named tensors .*it has 'weights'"):
+        unwrap({"weights": {"a": 1}}, None, path)
+
+
+def test_metadata_of_safetensors_is_no_tensor(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file(STATE, path, metadata={"kwargs": json.dumps({"width": 2})})
+    assert same(unwrap(read_checkpoint(path), None, path))
