@@ -1,0 +1,74 @@
+"""The frame of a script: its log, its exit code, one line for what the user can mend."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from intermodel.engine import publish
+from intermodel.engine.errors import UserError
+from intermodel.engine.job import job
+from intermodel.engine.usage import parse_usage
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(publish, "_watching", False)
+    level, handlers = logging.getLogger().level, list(logging.getLogger().handlers)
+    with warnings.catch_warnings():
+        yield
+    assert logging.getLogger().handlers == handlers
+    logging.getLogger().setLevel(level)
+
+
+def test_what_is_logged_stands_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "rule" / "model.log"
+    with job(str(log)):
+        logging.getLogger("intermodel.features").info("64 images")
+        warnings.warn("a unit is constant", UserWarning, stacklevel=1)
+    text = log.read_text()
+    assert "INFO intermodel.features: 64 images" in text
+    assert "a unit is constant" in text
+    logging.getLogger("intermodel.features").info("afterwards")
+    assert "afterwards" not in log.read_text()
+
+
+def test_the_log_tells_what_the_job_used(tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    with job(str(log)):
+        pass
+    used = parse_usage(log.read_text())
+    assert used is not None
+    seconds, megabytes = used
+    assert 0 < seconds < 3600
+    assert 5 < megabytes < 1e6
+
+
+def test_an_error_of_the_user_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, job(str(tmp_path / "job.log")):
+        raise UserError("weights.pth holds no tensor, expected weights; give another file.")
+    assert caught.value.code == 1
+    assert caught.value.__suppress_context__
+    assert capsys.readouterr().err == "error: weights.pth holds no tensor, expected weights; give another file.\n"
+    text = (tmp_path / "job.log").read_text()
+    assert "weights.pth holds no tensor" in text
+    assert "Traceback" not in text
+
+
+def test_a_defect_of_the_program_keeps_its_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), job(str(tmp_path / "job.log")):
+        1 / 0  # noqa: B018
+    assert "Traceback" in (tmp_path / "job.log").read_text()
+    assert "ZeroDivisionError" in (tmp_path / "job.log").read_text()
+
+
+def test_jobs_watch_for_their_workflow_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "PARENT", -1)
+    assert not publish.orphaned()
+    refused = pytest.raises(SystemExit, match="is not published")
+    with refused, job(str(tmp_path / "job.log")), publish.publish(tmp_path / "values.csv"):
+        pass
+    assert not (tmp_path / "values.csv").exists()

@@ -1,0 +1,121 @@
+"""Publishing: whole files under final names, or nothing; sentences for what the user can put right."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from intermodel.engine import publish as module
+from intermodel.engine.errors import UserError
+from intermodel.engine.publish import publish
+
+SCRIPTS = Path(module.__file__).parents[2]
+
+
+def test_the_final_name_appears_only_when_the_block_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "values.maps.h5"
+    with publish(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".h5"
+        temporary.write_text("all")
+        assert not path.exists()
+    assert path.read_text() == "all"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_old_file_stays_until_then(tmp_path: Path) -> None:
+    path = tmp_path / "values.csv"
+    path.write_text("old")
+    with publish(path) as temporary:
+        temporary.write_text("half")
+        assert path.read_text() == "old"
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "values.csv"
+    with pytest.raises(type(error)), publish(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with publish(tmp_path / "published") as temporary:
+        temporary.touch()
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "published")}
+    assert len(modes) == 1
+
+
+@pytest.mark.parametrize(
+    "number, piece",
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EROFS, "read-only; choose another `results` folder"),
+        (errno.EACCES, "may not be written; change its permissions"),
+    ],
+)
+def test_what_the_user_can_put_right_is_a_sentence(tmp_path: Path, number: int, piece: str) -> None:
+    path = tmp_path / "values.csv"
+    with pytest.raises(UserError, match=piece) as caught, publish(path):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value).startswith(f"{path} cannot be written: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_the_system_are_not_disguised(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory") as caught, publish(tmp_path / "values.csv"):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    assert not isinstance(caught.value, UserError)
+
+
+ORPHAN = """
+import os, sys, time
+from pathlib import Path
+from intermodel.engine.job import job
+from intermodel.engine.publish import publish, watch_parent
+path, watch, parent = Path(sys.argv[1]), sys.argv[2] == "job", os.getppid()
+if watch:
+    watch_parent()
+with publish(path) as temporary:
+    temporary.write_text("late")
+    path.with_suffix(".started").touch()
+    while os.getppid() == parent:
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("kind", ["job", "notebook"])
+def test_an_orphaned_job_does_not_publish(tmp_path: Path, kind: str) -> None:
+    """Killed with -9, a workflow engine leaves its jobs behind; its successor has made the file meanwhile."""
+    path = tmp_path / "values.csv"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+        + [sys.executable, "-c", ORPHAN, str(path), kind],
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+        start_new_session=True,
+    )
+    wait_for(path.with_suffix(".started").exists)
+    path.write_text("made by the successor")
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: {entry.name for entry in tmp_path.iterdir()} == {"values.csv", "values.started"})
+    assert path.read_text() == ("made by the successor" if kind == "job" else "late")
+
+
+def wait_for(condition: object, seconds: float = 60.0) -> None:
+    import time
+
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
