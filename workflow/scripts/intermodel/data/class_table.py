@@ -167,7 +167,7 @@ def _rows_of_json(content: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         content = [{"value": int(value), "name": name} for value, name in content.items()]
     rows = []
     for position, item in enumerate(content):
-        row = {"value": position, "name": item} if isinstance(item, str) else dict(item)
+        row: dict[str, Any] = {"value": position, "name": item} if isinstance(item, str) else dict(item)
         rows.append({**row, "value": int(row["value"]), "name": str(row["name"])})
     return rows, settings
 
@@ -180,9 +180,9 @@ def _rows_of_csv(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     for row in rows:
         entry: dict[str, Any] = {"name": row["name"], "category": row.get("category", "")}
         if "value" in row:
-            entry["value"] = int(row["value"])
+            entry["value"] = int(str(row["value"]))
         else:
-            red, green, blue = (int(row[channel]) for channel in "rgb")
+            red, green, blue = (int(str(row[channel])) for channel in "rgb")
             entry |= {"r": red, "value": (red << 16) | (green << 8) | blue}
         result.append(entry)
     return result, {}

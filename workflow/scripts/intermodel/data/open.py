@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.data.arrays import Arrays, index_arrays
+from intermodel.data.broden.reader import Broden, index_broden
 from intermodel.data.dataset import Dataset, Index
+from intermodel.data.folder import Folder, index_folder
 from intermodel.data.manifest_file import read_manifest
 from intermodel.data.scenes.source import Scenes, index_scenes
+from intermodel.data.segmentation_folder import SegmentationFolder, index_segmentation
+from intermodel.data.torchvision_sets import Torchvision, index_torchvision
 from intermodel.engine.errors import UserError
 
 IMAGES_FILE = "images.h5"
@@ -76,4 +81,9 @@ def _spread(index: Index, limit: int) -> NDArray[np.intp]:
 
 _SOURCES: dict[str, tuple[Callable[[Mapping[str, Any]], Index], Callable[[Mapping[str, Any], Index], Dataset]]] = {
     "scenes": (index_scenes, Scenes),
+    "folder": (index_folder, Folder),
+    "segmentation": (index_segmentation, SegmentationFolder),
+    "arrays": (index_arrays, Arrays),
+    "torchvision": (index_torchvision, Torchvision),
+    "broden": (index_broden, Broden),
 }

@@ -134,7 +134,7 @@ def _folders(root: Path, images: str, masks: str) -> list[tuple[str, str, str]]:
     for _, _, folder in pairs:
         if not (root / folder).is_dir():
             raise UserError(
-                f"The folder {str(root)!r} has no subfolder {folder!r}; set `masks` to the subfolder with the label maps."
+                f"The folder {str(root)!r} has no subfolder {folder!r}; set `masks` to that of the label maps."
             )
     return pairs
 

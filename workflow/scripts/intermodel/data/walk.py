@@ -37,8 +37,8 @@ def find_images(root: Path) -> Found:
             path = Path(folder, name)
             if path.is_symlink():
                 raise UserError(
-                    f"{str(path)!r} is a link to the folder {os.readlink(path)!r}; links to folders are not followed: "
-                    "put the folder itself there, or give its own path in the study."
+                    f"{str(path)!r} is a link to the folder {str(path.readlink())!r}; links to folders are not "
+                    "followed: put the folder itself there, or give its own path in the study."
                 )
         for name in files:
             if name.startswith("."):

@@ -20,7 +20,8 @@ SIDE = 64.0  # side of the scene in its own units
 SUPERSAMPLING = 2
 
 Color = tuple[float, float, float]
-FloatMap = NDArray[np.float32]
+#: float32 throughout; the types of NumPy do not follow a product with a Python number.
+FloatMap = NDArray[np.floating]
 
 _PATTERN = {name: index for index, name in enumerate(PATTERNS)}
 _DETAIL = {name: index for index, name in enumerate(DETAILS)}
@@ -92,12 +93,12 @@ class Canvas:
         self.noise: FloatMap = weights @ generator.standard_normal((knots, knots), np.float32) @ weights.T
         self.noise *= 1.6
         self.lamp = 0.3  # horizontal component of the light's direction, -1..1
-        self._surfaces: list[Surface] = []
+        self.surfaces: list[Surface] = []
 
     def add(self, surface: Surface) -> int:
         """Register a surface; the number under which shapes show it."""
-        self._surfaces.append(surface)
-        return len(self._surfaces) - 1
+        self.surfaces.append(surface)
+        return len(self.surfaces) - 1
 
     def window(self, x0: float, y0: float, x1: float, y1: float) -> tuple[slice, slice] | None:
         """Rows and columns whose pixel centres lie in a rectangle; None if there is none."""
@@ -252,14 +253,14 @@ class Canvas:
                     NUMBER.get((category, getattr(surface, category)), 0)
                     for category in ("object", "part", "material", "texture")
                 ]
-                for surface in self._surfaces
+                for surface in self.surfaces
             ],
             np.uint8,
         )
         # A pixel takes the surface of its sample to the lower right of its centre.
         shown = self.surface[1::SUPERSAMPLING, 1::SUPERSAMPLING]
         layers = np.ascontiguousarray(table[shown].transpose(2, 0, 1))
-        kinds = np.array([_PATTERN[surface.pattern] == WINDOWS for surface in self._surfaces])
+        kinds = np.array([_PATTERN[surface.pattern] == WINDOWS for surface in self.surfaces])
         if kinds.any():
             pane = kinds[shown] & (self._pattern[1::SUPERSAMPLING, 1::SUPERSAMPLING] > 0)
             layers[1][pane] = NUMBER["part", "window"]
@@ -284,7 +285,7 @@ class Canvas:
                 *surface.color,
                 *(surface.second or surface.color),
             )
-            for surface in self._surfaces
+            for surface in self.surfaces
         ]
         table = np.array(rows, np.float32)
         u, v = self.u.ravel(), self.v.ravel()

@@ -15,7 +15,8 @@ _LEVELS = 32  # per channel, as in the lookup table of Broden
 def name_colors(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Label numbers of the colours of an (H, W, 3) image, (H, W) uint8."""
     index = (image >> 3).astype(np.intp)
-    return _table()[(index[..., 0] << 10) | (index[..., 1] << 5) | index[..., 2]]
+    names: NDArray[np.uint8] = _table()[(index[..., 0] << 10) | (index[..., 1] << 5) | index[..., 2]]
+    return names
 
 
 @lru_cache(maxsize=1)

@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.data.scenes.canvas import SIDE, SUPERSAMPLING, Canvas
+from intermodel.data.scenes.backdrops import foreground
+from intermodel.data.scenes.canvas import SIDE, SUPERSAMPLING, Canvas, FloatMap
 from intermodel.data.scenes.colors import name_colors
-from intermodel.data.scenes.layouts import LAYOUTS, foreground
+from intermodel.data.scenes.layouts import LAYOUTS
 from intermodel.data.scenes.shifts import BACKDROPS, corrupt, recolor, relight
 from intermodel.data.scenes.vocabulary import MATERIALS, SCENES, TEXTURES
 from intermodel.data.scenes.world import Dice, World
@@ -79,27 +80,38 @@ def render(seed: int, split: str, index: int, size: int = 64, shift: str = "none
         _repaint(world, Dice(other), strength)
     samples = canvas.shade(world.haze, world.haziness)
     layers = canvas.labels()
-    if SUPERSAMPLING == 2:
-        samples = samples[:, ::2] + samples[:, 1::2]
-        image = (samples[:, :, ::2] + samples[:, :, 1::2]) * np.float32(0.25)
-    image *= np.float32(dice.between(0.85, 1.25))
-    image *= _vignette(size, round(dice.between(0, 4)))
+    exposure, falloff, grain = dice.between(0.85, 1.25), dice.count(0, 3), dice.between(0.008, 0.045)
+    mirrored = dice.chance(0.5)
+    image = _average(samples) * (np.float32(exposure) * _vignette(size, falloff))
     if shift == "lighting":
         image = relight(image, Dice(other), strength)
     elif shift == "palette":
         image = recolor(image, Dice(other), strength)
+    # Colours are named before the sensor's noise is added: a noisy grey wall is grey.
     colors = name_colors(_bytes(image))
-    image += generator.standard_normal(image.shape, np.float32) * np.float32(dice.between(0.008, 0.045))
+    image = image + np.float32(grain) * generator.standard_normal(image.shape, np.float32)
     if shift == "corruption":
         image = corrupt(image, Dice(other), other, strength)
-    pixels = _bytes(image)
-    stack = np.concatenate([colors[None], layers])
-    if dice.chance(0.5):
+    pixels, stack = _bytes(image), np.concatenate([colors[None], layers])
+    if mirrored:
         pixels, stack = pixels[:, ::-1], stack[:, :, ::-1]
     return Scene(np.ascontiguousarray(pixels), np.ascontiguousarray(stack), kind)
 
 
-def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _average(samples: FloatMap) -> FloatMap:
+    """Mean of the samples of each pixel, (3, n, n) to (3, size, size)."""
+    parts = [
+        samples[:, row::SUPERSAMPLING, column::SUPERSAMPLING]
+        for row in range(SUPERSAMPLING)
+        for column in range(SUPERSAMPLING)
+    ]
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
+    return np.asarray(total * np.float32(1 / len(parts)))
+
+
+def _bytes(image: FloatMap) -> NDArray[np.uint8]:
     """(3, H, W) floats to (H, W, 3) uint8."""
     return np.asarray(np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0))
 
@@ -112,7 +124,7 @@ def _vignette(size: int, level: int) -> NDArray[np.float32]:
 
 def _repaint(world: World, dice: Dice, strength: float) -> None:
     """Give backdrops materials and patterns that they never have."""
-    surfaces = world.canvas._surfaces
+    surfaces = world.canvas.surfaces
     for index, surface in enumerate(surfaces):
         if surface.object in BACKDROPS and not surface.part and dice.chance(strength):
             surfaces[index] = surface._replace(

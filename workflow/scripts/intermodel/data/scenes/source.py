@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -114,8 +115,8 @@ class Scenes(Dataset):
         return Segmentation(scene.layers.astype(np.uint16), np.array([kind], np.uint16))
 
     def content(self, i: int) -> bytes:
-        values = self._values
-        return f"{VERSION} {values['seed']} {self.ids[i]} {values['size']} {values['shift']} {values['shift_strength']}".encode()
+        keys = ("seed", "size", "shift", "shift_strength")
+        return json.dumps([VERSION, str(self.ids[i]), *(self._values[key] for key in keys)]).encode()
 
     def write_images(self, path: Path) -> None:
         """Paint every image once: `images` (N, size, size, 3) uint8, `layers` (N, 5, size, size) uint8, `id`."""

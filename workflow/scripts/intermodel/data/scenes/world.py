@@ -120,9 +120,15 @@ def from_hsv(hue: float, saturation: float, value: float) -> Color:
     sector, position = divmod(hue % 1.0 * 6, 1)
     low = value * (1 - saturation)
     down, up = value * (1 - saturation * position), value * (1 - saturation * (1 - position))
-    return (
-        (value, up, low), (down, value, low), (low, value, up), (low, down, value), (up, low, value), (value, low, down),
-    )[int(sector) % 6]  # fmt: skip
+    sectors = (
+        (value, up, low),
+        (down, value, low),
+        (low, value, up),
+        (low, down, value),
+        (up, low, value),
+        (value, low, down),
+    )
+    return sectors[int(sector) % 6]
 
 
 def mix(first: Color, second: Color, share: float) -> Color:

@@ -1,0 +1,1 @@
+"""Things that stand in scenes, each made of named parts."""
