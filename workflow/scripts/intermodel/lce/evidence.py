@@ -9,14 +9,13 @@ draws over millions of pairs into one product of two small matrices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from intermodel.concepts.iou import iou
-
-Denominator = Literal["category", "all"]
+from intermodel.concepts.iou import Denominator, iou
+from intermodel.concepts.sums import Sums
+from intermodel.concepts.vocabulary import Vocabulary
 
 # Elements of one block of units, (folds, units, labels).
 BLOCK_ELEMENTS = 4_000_000
@@ -24,7 +23,7 @@ BLOCK_ELEMENTS = 4_000_000
 
 @dataclass(frozen=True)
 class Evidence:
-    """Fold sums of the pairs of one model that can make a detector, ordered by unit, then label.
+    """Fold sums of the pairs of one model that can make a detector, ordered by unit, category, label.
 
     Attributes
     ----------
@@ -50,50 +49,42 @@ class Evidence:
 
 
 def gather(
-    intersection: ArrayLike,
-    unit_area: ArrayLike,
-    label_area: ArrayLike,
-    label_category: ArrayLike,
-    iou_threshold: float,
+    folds: Sums, vocabulary: Vocabulary, iou_threshold: float, denominator: Denominator = "category"
 ) -> Evidence:
     """Find the pairs that can make a detector under some weighting of the folds.
 
     Parameters
     ----------
-    intersection
-        Pixels with unit and label, (folds, units, labels).
-    unit_area
-        Active pixels, (folds, units, categories) on the images with each category, or (folds, units, 1) on all images.
-    label_area
-        Pixels with the label, (folds, labels).
-    label_category
-        Category of each label, (labels,).
+    folds
+        Sums with the folds on the leading axis.
+    vocabulary
+        The labels.
     iou_threshold
         See `Evidence`.
+    denominator
+        Which of a unit's area counts against a label (see `intermodel.concepts.iou.counted_area`).
     """
-    both = np.asarray(intersection)
-    folds, units, labels = both.shape
-    active, present = np.asarray(unit_area), np.asarray(label_area)
-    column = np.asarray(label_category) if active.shape[2] > 1 else np.zeros(labels, np.int64)
-    size = max(1, BLOCK_ELEMENTS // max(1, folds * labels))
-    found = []
+    # Categories first: between equal IoUs the first category wins, within it the first label.
+    order = np.lexsort((np.arange(len(vocabulary)), vocabulary.category))
+    active, column = _counted(folds, vocabulary, denominator)
+    groups, units, labels = folds.intersection.shape
+    size = max(1, BLOCK_ELEMENTS // max(1, groups * labels))
+    found = [np.zeros((2, 0), np.int64)]
     for start in range(0, units, size):
-        block = both[:, start : start + size]
-        union = active[:, start : start + size][:, :, column] + present[:, None, :] - block
+        block = folds.intersection[:, start : start + size][:, :, order]
+        union = active[:, start : start + size][:, :, column[order]] + folds.label_area[:, None, order] - block
         # A hair below the threshold is kept: rounding must not decide here.
-        possible = (block > iou_threshold * (1 - 1e-9) * union).any(axis=0)
-        unit, label = np.nonzero(possible)
-        found.append(np.stack([unit + start, label]))
-    pairs = np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.int64)
-    unit, label = pairs
+        unit, place = np.nonzero((block > iou_threshold * (1 - 1e-9) * union).any(axis=0))
+        found.append(np.stack([unit + start, order[place]]))
+    unit, label = np.concatenate(found, axis=1)
     return Evidence(
         units,
         labels,
         unit,
         label,
-        both[:, unit, label].astype(np.float64),
+        folds.intersection[:, unit, label].astype(np.float64),
         active[:, unit, column[label]].astype(np.float64),
-        present[:, label].astype(np.float64),
+        folds.label_area[:, label].astype(np.float64),
         float(iou_threshold),
     )
 
@@ -101,8 +92,8 @@ def gather(
 def detectors(evidence: Evidence, weights: ArrayLike) -> NDArray[np.int64]:
     """Detectors per label under weightings of the folds.
 
-    A unit counts for the label of its highest IoU, the first in label order among equals, if that IoU exceeds the
-    threshold.
+    A unit counts for the label of its highest IoU if that exceeds the threshold; among equals as in
+    `intermodel.concepts.labels.assign_labels`.
 
     Parameters
     ----------
@@ -125,7 +116,7 @@ def detectors(evidence: Evidence, weights: ArrayLike) -> NDArray[np.int64]:
         best = np.maximum.reduceat(score, starts, axis=1)
         lengths = np.diff(starts, append=len(evidence.unit))
         reaching = (score == np.repeat(best, lengths, axis=1)) & (score > evidence.iou_threshold)
-        # Pairs of a unit are in label order: the first that reaches the best wins.
+        # The first pair of a unit that reaches its best wins.
         position = np.where(reaching, np.arange(len(evidence.unit)), len(evidence.unit))
         first = np.minimum.reduceat(position, starts, axis=1)
         draw, group = np.nonzero(first < len(evidence.unit))
@@ -134,28 +125,40 @@ def detectors(evidence: Evidence, weights: ArrayLike) -> NDArray[np.int64]:
 
 
 def best_iou(
-    intersection: ArrayLike, unit_area: ArrayLike, label_area: ArrayLike, label_category: ArrayLike, weights: ArrayLike
+    folds: Sums, vocabulary: Vocabulary, weights: ArrayLike, denominator: Denominator = "category"
 ) -> NDArray[np.float64]:
     """Highest IoU that any unit reaches with each label under weightings of the folds, without a threshold.
 
-    Parameters are those of `gather` and `detectors`; every pair is evaluated.
+    Every pair is evaluated; parameters are those of `gather` and `detectors`.
 
     Returns
     -------
     array
         (..., labels), NaN where a label has no pixel under the weighting.
     """
-    both = np.asarray(intersection)
-    folds, units, labels = both.shape
-    active, times = np.asarray(unit_area, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    column = np.asarray(label_category) if active.shape[2] > 1 else np.zeros(labels, np.int64)
-    flat = times.reshape(-1, folds)
-    present = flat @ np.asarray(label_area, dtype=np.float64)
+    times = np.asarray(weights, dtype=np.float64)
+    active, column = _counted(folds, vocabulary, denominator)
+    groups, units, labels = folds.intersection.shape
+    flat = times.reshape(-1, groups)
+    present = flat @ folds.label_area
     result = np.zeros((len(flat), labels))
     size = max(1, BLOCK_ELEMENTS // max(1, len(flat) * labels))
     for start in range(0, units, size):
-        block = np.tensordot(flat, both[:, start : start + size].astype(np.float64), axes=1)
-        area = np.tensordot(flat, active[:, start : start + size], axes=1)[:, :, column]
-        score = iou(block, area, present[:, None, :])
+        # Sums of integers below 2^53: exact in any order.
+        both = np.tensordot(flat, folds.intersection[:, start : start + size].astype(np.float64), axes=1)
+        area = np.tensordot(flat, active[:, start : start + size].astype(np.float64), axes=1)[:, :, column]
+        score = iou(both, area, present[:, None, :])
         result = np.maximum(result, np.where(np.isnan(score), 0.0, score).max(axis=1))
     return np.where(present > 0, result, np.nan).reshape(*times.shape[:-1], labels)
+
+
+def _counted(
+    folds: Sums, vocabulary: Vocabulary, denominator: Denominator
+) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The unit areas that count, (folds, units, columns), and the column that belongs to each label.
+
+    `intermodel.concepts.iou.counted_area` holds the same with one column per label, too large for all units at once.
+    """
+    if denominator == "all":
+        return folds.unit_area[..., None], np.zeros(len(vocabulary), np.intp)
+    return folds.unit_area_category, vocabulary.category

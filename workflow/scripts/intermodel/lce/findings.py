@@ -1,0 +1,255 @@
+"""What the embedding lets one say, in sentences that claim no more than intervals and nulls support."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from intermodel.lce.complementarity import greedy_order
+from intermodel.lce.embedding import Embedding, Measure
+from intermodel.lce.files import About
+from intermodel.lce.performance import Crossing, Result
+from intermodel.lce.uncertainty import Estimate
+
+# Clusters whose members stay together in fewer draws are called unstable.
+STABLE = 0.8
+NAMED = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence or two and the name of the table that they rest on."""
+
+    statement: str
+    table: str
+
+
+def findings(embedding: Embedding, about: About) -> list[Finding]:
+    """Sentences about the models, most important first."""
+    return [
+        *_closest(embedding, about),
+        *_most(embedding, about),
+        *_taught(embedding, about),
+        *_alone(embedding, about),
+        *_together(embedding, about),
+        *_clusters(embedding, about),
+    ]
+
+
+def _closest(embedding: Embedding, about: About) -> list[Finding]:
+    """The closest and the furthest pair of trained models, and how many pairs cannot be told apart."""
+    trained = _trained(about)
+    if len(trained) < 2:
+        return []
+    measure = embedding.measures[about.settings.distance]
+    pairs = [(a, b) for position, a in enumerate(trained) for b in trained[position + 1 :]]
+    gaps = np.array([measure.value.value[pair] for pair in pairs])
+    near, far = pairs[int(gaps.argmin())], pairs[int(gaps.argmax())]
+    floor = measure.floor.of_pairs()
+    verdict = (
+        "above the noise floor of {:.3g}: they differ"
+        if measure.resolved[near]
+        else "within the noise floor of {:.3g}: these images cannot tell them apart"
+    ).format(floor[near])
+    text = f"In what they detect, {_title(about, near[0])} and {_title(about, near[1])} are closest "
+    text += f"({_distance_name(about)} {_value(measure, near, about)}), {verdict}."
+    if len(pairs) > 1:
+        blurred = sum(not measure.resolved[pair] for pair in pairs)
+        text += (
+            f" {_title(about, far[0])} and {_title(about, far[1])} are furthest apart ({_value(measure, far, about)})."
+        )
+        text += (
+            " All pairs of trained models lie above their noise floor."
+            if blurred == 0
+            else f" Of {len(pairs)} pairs of trained models {blurred} lie within their noise floor."
+        )
+    return [Finding(text, "distances.csv")]
+
+
+def _most(embedding: Embedding, about: About) -> list[Finding]:
+    """Who knows most concepts, and whether that is more than the runner-up."""
+    known = embedding.unique
+    if len(about.models) < 2:
+        return []
+    order = np.argsort(-known.value[:, -1], kind="stable")
+    first, second = int(order[0]), int(order[1])
+    gap = embedding.gap
+    lead, low, high = (float(part[first, second]) for part in (gap.value, gap.low, gap.high))
+    text = f"{_title(about, first)} detects the most different concepts ({_range(known, (first, -1), about)})"
+    if low > 0:
+        text += f", {lead:.0f} more than {_title(about, second)} (interval {low:.1f} to {high:.1f})."
+    else:
+        text += (
+            f", but its lead of {lead:.0f} over {_title(about, second)} is within the uncertainty "
+            f"(interval {low:.1f} to {high:.1f})."
+        )
+    return [Finding(text, "categories.csv")]
+
+
+def _taught(embedding: Embedding, about: About) -> list[Finding]:
+    """What trained models detect that untrained controls do not."""
+    result = []
+    sure, absent = embedding.presence >= about.settings.level, embedding.presence <= 1 - about.settings.level
+    for control in (number for number, model in enumerate(about.models) if model.control):
+        trained = _trained(about)
+        if not trained:
+            continue
+        gained = [
+            f"{_title(about, model)} {_range(embedding.only, (model, control), about, brief=True)}" for model in trained
+        ]
+        own = int(embedding.unique.value[control, -1])
+        text = f"{_title(about, control)}, without training, detects {own} concept{'' if own == 1 else 's'}"
+        text += f" ({_names(about, np.flatnonzero(embedding.count[control] > 0))})" if own else ""
+        text += f"; concepts that training added to it: {', '.join(gained)} ({about.settings.level:.0%} intervals)."
+        nothing = [_title(about, model) for model in trained if embedding.only.low[model, control] <= 0]
+        if nothing:
+            text += f" For {_join(nothing)} the interval reaches 0: no gain can be claimed."
+        common = np.flatnonzero(sure[trained].all(axis=0) & absent[control])
+        if len(common) and len(trained) > 1:
+            text += f" All trained models surely detect, and the control does not: {_names(about, common)}."
+        result.append(Finding(text, "complementarity.csv"))
+    return result
+
+
+def _alone(embedding: Embedding, about: About) -> list[Finding]:
+    """Concepts that one model alone knows, however the images are drawn."""
+    if len(about.models) < 2:
+        return []
+    level = about.settings.level
+    sure, absent = embedding.presence >= level, embedding.presence <= 1 - level
+    parts = []
+    for model in range(len(about.models)):
+        others = np.delete(np.arange(len(about.models)), model)
+        alone = np.flatnonzero(sure[model] & absent[others].all(axis=0))
+        if len(alone):
+            parts.append(f"{_title(about, model)} alone: {_names(about, alone)}")
+    rule = f"detected in at least {level:.0%} of the bootstrap draws, by all others in at most {1 - level:.0%}"
+    if not parts:
+        return [Finding(f"No concept belongs to one model alone beyond doubt ({rule}).", "vectors.csv")]
+    return [Finding(f"Concepts that one model alone detects ({rule}): {'; '.join(parts)}.", "vectors.csv")]
+
+
+def _together(embedding: Embedding, about: About) -> list[Finding]:
+    """Which two models know most together."""
+    if len(about.models) < 2:
+        return []
+    union, known = embedding.overlap.union, embedding.unique.value[:, -1]
+    rows, columns = np.triu_indices(len(union), 1)
+    best = int(union[rows, columns].argmax())
+    pair = (int(rows[best]), int(columns[best]))
+    order, covered = greedy_order(embedding.count)
+    everything = int(covered[-1])
+    needed = int(np.argmax(covered == everything)) + 1
+    if not everything:
+        return []
+    text = f"Together, {_title(about, pair[0])} and {_title(about, pair[1])} detect {union[pair]} concepts "
+    text += f"(the best single model {known.max():.0f}, all models {everything}"
+    text += (
+        f"; {_join([_title(about, int(model)) for model in order[:needed]])} suffice for all)." if needed > 1 else ")."
+    )
+    return [Finding(text, "ensemble.csv")]
+
+
+def _clusters(embedding: Embedding, about: About) -> list[Finding]:
+    """The groups of models and whether they survive drawing the images again."""
+    groups = embedding.groups
+    number = len(groups.stability)
+    if number < 2 or number == len(about.models):
+        return []
+    parts = []
+    for cluster, share in enumerate(groups.stability):
+        members = [_title(about, int(model)) for model in np.flatnonzero(groups.labels == cluster)]
+        text = _join(members)
+        if not np.isnan(share):
+            text += f" (together in {share:.0%} of the draws{'' if share >= STABLE else ', unstable'})"
+        parts.append(text)
+    text = f"Cut into {number} groups (mean silhouette {np.mean(groups.silhouettes):.2f}): {'; '.join(parts)}."
+    best = int(np.argmax(groups.by_number)) + 2
+    if best != number:
+        text += f" The silhouette would favour {best} groups ({groups.by_number[best - 2]:.2f})."
+    return [Finding(text, "clusters.csv")]
+
+
+def crossing_findings(
+    crossings: Sequence[Crossing], results: Sequence[Result], categories: Sequence[str], models: int, level: float
+) -> list[Finding]:
+    """What the correlations with downstream results support.
+
+    Parameters
+    ----------
+    crossings
+        Pearson and Spearman, plain and, with a covariate, partial.
+    results, categories
+        Columns and rows of the tables.
+    models
+        Models that entered.
+    level
+        Coverage of the intervals; cells survive at 1 - level.
+    """
+    found = []
+    for crossing in crossings:
+        test = crossing.test
+        tested = int((~np.isnan(test.p)).sum())
+        name = {"pearson": "Pearson's r", "spearman": "Spearman's ρ"}[crossing.method]
+        name += " with the covariate held constant" if crossing.partial else ""
+        if not tested:
+            reasons = sorted(set(test.correlations.reason.ravel()) - {""})
+            found.append(
+                Finding(f"{name} between concepts and results is undefined ({'; '.join(reasons)}).", "performance.csv")
+            )
+            continue
+        survivors = np.argwhere(test.p_adjusted <= 1 - level)
+        text = f"{name} between concepts per category and downstream results over {models} models: of {tested} cells "
+        if not len(survivors):
+            largest = float(np.nanmax(np.abs(test.correlations.r)))
+            text += f"none survives the test of the largest (|r| up to {largest:.2f}, {test.critical:.2f} needed)."
+        else:
+            cells = [
+                f"{categories[row]} and {results[column].task} ({test.correlations.r[row, column]:+.2f}, "
+                f"adjusted p {test.p_adjusted[row, column]:.2g})"
+                for row, column in survivors[:NAMED]
+            ]
+            more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
+            text += f"{len(survivors)} survive{'s' if len(survivors) == 1 else ''}: {'; '.join(cells)}{more}."
+            text += " The models differ in more than their concepts, so this is association, not cause."
+        found.append(Finding(text, "performance.csv"))
+    return found
+
+
+def _trained(about: About) -> list[int]:
+    return [number for number, model in enumerate(about.models) if not model.control]
+
+
+def _title(about: About, model: int) -> str:
+    return f"**{about.models[model].title}**"
+
+
+def _join(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _names(about: About, labels: Sequence[int] | np.ndarray) -> str:
+    """Names of concepts, the first few."""
+    names = [about.vocabulary.names[int(label)] for label in labels[:NAMED]]
+    return ", ".join(names) + (f" and {len(labels) - NAMED} more" if len(labels) > NAMED else "")
+
+
+def _distance_name(about: About) -> str:
+    name = about.settings.distance
+    return "Euclidean distance" if name == "euclidean" else f"{name.capitalize()} distance"
+
+
+def _value(measure: Measure, pair: tuple[int, int], about: About) -> str:
+    """A distance with its interval."""
+    part = measure.value
+    return f"{part.value[pair]:.3g}, {about.settings.level:.0%} interval {part.low[pair]:.3g} to {part.high[pair]:.3g}"
+
+
+def _range(part: Estimate, index: tuple[int, int], about: About, brief: bool = False) -> str:
+    """A count with its interval."""
+    value, low, high = float(part.value[index]), float(part.low[index]), float(part.high[index])
+    if brief:
+        return f"{value:.0f} ({low:.1f} to {high:.1f})"
+    return f"{value:.0f}, {about.settings.level:.0%} interval {low:.1f} to {high:.1f}"

@@ -1,0 +1,200 @@
+"""The embedding as tables, one CSV file each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from intermodel.lce.complementarity import greedy_order
+from intermodel.lce.embedding import Embedding
+from intermodel.lce.files import About
+from intermodel.lce.performance import Crossing, Result
+
+Rows = list[dict[str, Any]]
+
+PERFORMANCE_COLUMNS = (
+    *("category", "task", "dataset", "metric", "method", "covariate", "models"),
+    *("r", "p", "p_adjusted", "q", "survives", "reason"),
+)
+
+
+def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[str, Rows]:
+    """All tables but the crossing, by file name without suffix.
+
+    Parameters
+    ----------
+    category_iou
+        Mean over the units of the best IoU within each category, (models, categories), NaN for categories without
+        labelled images.
+    """
+    return {
+        "vectors": vectors(embedding, about),
+        "map": chart(embedding, about),
+        "distances": distances(embedding, about),
+        "clusters": clusters(embedding, about),
+        "complementarity": complementarity(embedding, about),
+        "ensemble": ensemble(embedding, about),
+        "categories": categories(embedding, about, category_iou),
+    }
+
+
+def vectors(embedding: Embedding, about: About) -> Rows:
+    """A row for each model and concept, concepts that nobody detects included."""
+    words = about.vocabulary
+    return [
+        {
+            "model": model.name,
+            "layer": model.layer,
+            "label": int(words.numbers[label]),
+            "concept": words.names[label],
+            "category": words.categories[words.category[label]],
+            "detectors": int(embedding.count[row, label]),
+            "value": float(embedding.vectors[row, label]),
+            "presence": float(embedding.presence[row, label]),
+        }
+        for row, model in enumerate(about.models)
+        for label in range(len(words))
+    ]
+
+
+def chart(embedding: Embedding, about: About) -> Rows:
+    """A row for each model with its place on the map, its confidence ellipse and its noise floor."""
+    plane = embedding.chart
+    return [
+        {
+            "model": model.name,
+            "title": model.title,
+            "family": model.family,
+            "control": model.control,
+            "layer": model.layer,
+            "units": model.units,
+            "x": float(plane.scores[row, 0]),
+            "y": float(plane.scores[row, 1]),
+            "explained_x": float(plane.explained[0]),
+            "explained_y": float(plane.explained[1]),
+            "ellipse_length": plane.ellipses[row].axes[0],
+            "ellipse_width": plane.ellipses[row].axes[1],
+            "ellipse_angle": plane.ellipses[row].angle,
+            "noise_floor": float(plane.floor.high[row]),
+        }
+        for row, model in enumerate(about.models)
+    ]
+
+
+def distances(embedding: Embedding, about: About) -> Rows:
+    """A row for each pair of models and each distance."""
+    rows: Rows = []
+    for name, measure in embedding.measures.items():
+        floor = measure.floor.of_pairs()
+        for a, first in enumerate(about.models):
+            for b in range(a + 1, len(about.models)):
+                convention = name in ("cosine", "hellinger") and bool(embedding.empty[a] or embedding.empty[b])
+                rows.append(
+                    {
+                        "model_a": first.name,
+                        "model_b": about.models[b].name,
+                        "distance": name,
+                        "value": float(measure.value.value[a, b]),
+                        "low": float(measure.value.low[a, b]),
+                        "high": float(measure.value.high[a, b]),
+                        "noise_floor": float(floor[a, b]),
+                        "resolved": bool(measure.resolved[a, b]),
+                        "note": "a model without detectors: the distance is a convention" if convention else "",
+                    }
+                )
+    return rows
+
+
+def clusters(embedding: Embedding, about: About) -> Rows:
+    """A row for each model with its cluster (numbered from 1)."""
+    groups = embedding.groups
+    return [
+        {
+            "model": model.name,
+            "cluster": int(groups.labels[row]) + 1,
+            "silhouette": float(groups.silhouettes[row]),
+            "cluster_stability": float(groups.stability[groups.labels[row]]),
+        }
+        for row, model in enumerate(about.models)
+    ]
+
+
+def complementarity(embedding: Embedding, about: About) -> Rows:
+    """A row for each ordered pair: what the first knows and the second does not."""
+    level, only = about.settings.level, embedding.only
+    sure, absent = embedding.presence >= level, embedding.presence <= 1 - level
+    return [
+        {
+            "model": first.name,
+            "other": second.name,
+            "only": int(embedding.overlap.only[a, b]),
+            "only_low": float(only.low[a, b]),
+            "only_high": float(only.high[a, b]),
+            "only_beyond_doubt": int((sure[a] & absent[b]).sum()),
+            "shared": int(embedding.overlap.shared[a, b]),
+            "union": int(embedding.overlap.union[a, b]),
+            "gain_of_other": int(embedding.overlap.only[b, a]),
+        }
+        for a, first in enumerate(about.models)
+        for b, second in enumerate(about.models)
+        if a != b
+    ]
+
+
+def ensemble(embedding: Embedding, about: About) -> Rows:
+    """Models in the order in which each adds most concepts to those before it."""
+    order, covered = greedy_order(embedding.count)
+    gains = np.diff(covered, prepend=0)
+    return [
+        {"step": step, "model": about.models[model].name, "gain": int(gain), "concepts": int(total)}
+        for step, (model, gain, total) in enumerate(zip(order, gains, covered, strict=True), 1)
+    ]
+
+
+def categories(embedding: Embedding, about: About, category_iou: ArrayLike) -> Rows:
+    """A row for each model and category, then for all categories together."""
+    mean = np.asarray(category_iou, dtype=np.float64)
+    rows: Rows = []
+    for row, model in enumerate(about.models):
+        for column, category in enumerate([*about.vocabulary.categories, "all"]):
+            line: dict[str, Any] = {"model": model.name, "category": category}
+            for name, part in (("detectors", embedding.detectors), ("unique", embedding.unique)):
+                line[name] = int(part.value[row, column])
+                line[f"{name}_low"] = float(part.low[row, column])
+                line[f"{name}_high"] = float(part.high[row, column])
+            line["mean_best_iou"] = float(mean[row, column]) if column < mean.shape[1] else float("nan")
+            rows.append(line)
+    return rows
+
+
+def performance(
+    crossings: Sequence[Crossing],
+    results: Sequence[Result],
+    category_names: Sequence[str],
+    covariate: str | None,
+    level: float,
+) -> Rows:
+    """A row for each correlation, undefined ones with their reason."""
+    return [
+        {
+            "category": category,
+            "task": result.task,
+            "dataset": result.dataset,
+            "metric": result.metric,
+            "method": crossing.method,
+            "covariate": covariate if crossing.partial else "",
+            "models": int(crossing.test.correlations.count[row, column]),
+            "r": float(crossing.test.correlations.r[row, column]),
+            "p": float(crossing.test.p[row, column]),
+            "p_adjusted": float(crossing.test.p_adjusted[row, column]),
+            "q": float(crossing.q[row, column]),
+            "survives": bool(crossing.test.p_adjusted[row, column] <= 1 - level),
+            "reason": str(crossing.test.correlations.reason[row, column]),
+        }
+        for crossing in crossings
+        for row, category in enumerate(category_names)
+        for column, result in enumerate(results)
+    ]
