@@ -110,9 +110,9 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
     if margins == 0:
         return 0.0
-    association = both * neither - only_first * only_second
+    association = float(both * neither - only_first * only_second)
     if association > 0:
-        association = max(association - (both + only_first + only_second + neither) / 2, 0)
+        association = max(association - (both + only_first + only_second + neither) / 2, 0.0)
     return association / math.sqrt(margins)
 
 

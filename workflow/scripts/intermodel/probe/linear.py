@@ -58,7 +58,8 @@ class LinearProbe:
 
     def predict(self, features: NDArray[np.floating]) -> NDArray[np.int64]:
         """Predicted labels of raw features (N, C) as (N,)."""
-        return self.classes[self.logits(features).argmax(axis=1)]
+        labels: NDArray[np.int64] = self.classes[self.logits(features).argmax(axis=1)]
+        return labels
 
 
 def fit_linear_probe(
@@ -93,8 +94,8 @@ def fit_linear_probe(
         If there are fewer than two classes, a class has no row outside the validation rows, or a feature is not
         finite.
     """
-    features = np.asarray(features, dtype=np.float64)
-    bad = ~np.isfinite(features).all(axis=1)
+    raw = np.asarray(features, dtype=np.float64)
+    bad = ~np.isfinite(raw).all(axis=1)
     if bad.any():
         raise UserError(
             f"Row {int(bad.argmax())} of the training features is not finite ({int(bad.sum())} such rows); a probe "
@@ -112,8 +113,8 @@ def fit_linear_probe(
     order = sorted(penalties)
     losses: list[float] = []
     if len(order) > 1 and validation.any():
-        scaler = _Scaler.of(features[~validation])
-        values, held_out = scaler.transform(features[~validation]), scaler.transform(features[validation])
+        scaler = _Scaler.of(raw[~validation])
+        values, held_out = scaler.transform(raw[~validation]), scaler.transform(raw[validation])
         solution = None
         for penalty in order:
             solution, _ = _fit(values, targets[~validation], len(classes), penalty, solution, tolerance, max_iterations)
@@ -121,8 +122,8 @@ def fit_linear_probe(
         best = order[int(np.argmin(losses))]
     else:
         best = order[0]
-    scaler = _Scaler.of(features)
-    solution, converged = _fit(scaler.transform(features), targets, len(classes), best, None, tolerance, max_iterations)
+    scaler = _Scaler.of(raw)
+    solution, converged = _fit(scaler.transform(raw), targets, len(classes), best, None, tolerance, max_iterations)
     weights, intercept = scaler.raw(solution)
     return LinearProbe(
         classes=classes.astype(np.int64),

@@ -9,7 +9,7 @@ masks and scores for any larger `eps` and any set of units are sums over that ta
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -83,6 +83,14 @@ class Events:
         if eps < self.eps:
             raise ValueError(f"eps is {eps:g}, but the event table starts at eps {self.eps:g}; build it with that")
         return self.z > eps * (1 + TIE)
+
+    def take(self, rows: NDArray[np.integer]) -> Events:
+        """The table of the given rows, in their order."""
+        counts = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        # Event k of the new row i is event k of its old row.
+        found = np.repeat(self.indptr[:-1][rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        return replace(self, indptr=indptr, col=self.col[found], z=self.z[found], excess=self.excess[found])
 
     def counts(self, eps: float) -> NDArray[np.int64]:
         """Number of highly active features of each row, (N,)."""

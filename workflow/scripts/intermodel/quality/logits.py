@@ -47,4 +47,5 @@ def pnorm_score(logits: FloatArray, p: float = P_NORM) -> FloatArray:
     size = np.abs(logits).max(axis=1)
     scaled = logits / np.where(size > 0, size, 1.0)[:, None]
     norm = np.power(np.power(np.abs(scaled), p).sum(axis=1), 1 / p)
-    return np.divide(scaled.max(axis=1), norm, out=np.zeros(len(norm)), where=size > 0)
+    score: FloatArray = np.divide(scaled.max(axis=1), norm, out=np.zeros(len(norm)), where=size > 0)
+    return score

@@ -161,6 +161,21 @@ def lidar(views: ArrayLike, delta: float = 1e-4, eps: float = 1e-8) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
+# The scores that `model_scores` gives, in the order of the tables.
+MODEL_SCORES = (
+    "rankme",
+    "effective_rank",
+    "alpha_req",
+    "nesum",
+    "stable_rank",
+    "condition",
+    "coherence",
+    "self_cluster",
+    "uniformity",
+    "twonn",
+)
+
+
 @dataclass(frozen=True)
 class ModelScore:
     """A score of a representation and, where it is NaN, why."""

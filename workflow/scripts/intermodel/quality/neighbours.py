@@ -101,7 +101,9 @@ def closeness(neighbours: Neighbours, count: int) -> FloatArray:
     return result
 
 
-def neighbourhood_consistency(indices: Sequence[NDArray[np.integer]], reference: int) -> FloatArray:
+def neighbourhood_consistency(
+    indices: Sequence[NDArray[np.integer]], reference: int, partners: Sequence[bool] | None = None
+) -> FloatArray:
     """How far models agree on the neighbours of each image: mean Jaccard overlap over pairs of models.
 
     Park et al. 2023, arXiv 2306.00206; averaged over the pairs.
@@ -109,26 +111,29 @@ def neighbourhood_consistency(indices: Sequence[NDArray[np.integer]], reference:
     Parameters
     ----------
     indices
-        Neighbours in one reference set shared by all models, (Q, k) for each of at least two models.
+        Neighbours in one reference set shared by all models, (Q, k) for each model.
     reference
         Number of reference images.
+    partners
+        Which models the others are compared with, e.g. all but untrained controls; default: all.
 
     Returns
     -------
     array
-        (models, Q): mean overlap of each model with all others. The mean over models is the score of the paper.
+        (models, Q): mean overlap of each model with all its partners, NaN for a model without any. With all models as
+        partners the mean over models is the score of the paper.
     """
-    if len(indices) < 2:
-        raise ValueError(f"needs the neighbours of at least two models, got {len(indices)}")
+    counted = np.ones(len(indices), dtype=np.bool_) if partners is None else np.asarray(partners, dtype=np.bool_)
     sets = [_bits(index, reference) for index in indices]
     sizes = [np.asarray(index).shape[1] for index in indices]
     total = np.zeros((len(sets), len(sets[0])))
     for a, b in combinations(range(len(sets)), 2):
         common = np.bitwise_count(sets[a] & sets[b]).sum(axis=1, dtype=np.int64)
         overlap = common / (sizes[a] + sizes[b] - common)
-        total[a] += overlap
-        total[b] += overlap
-    return total / (len(sets) - 1)
+        total[a] += overlap * counted[b]
+        total[b] += overlap * counted[a]
+    pairs = counted.sum() - counted
+    return np.where(pairs[:, None] > 0, total / np.maximum(pairs, 1)[:, None], np.nan)
 
 
 def _bits(index: NDArray[np.integer], reference: int) -> NDArray[np.uint8]:

@@ -93,7 +93,8 @@ def activation_rate(
     np.add.at(weight_of_row, counted, share)
     active = events.above(eps)
     sums = np.bincount(events.col[active], weights=weight_of_row[events.row[active]], minlength=events.units)
-    return 100.0 * sums / total
+    rate: FloatArray = 100.0 * sums / total
+    return rate
 
 
 def discriminative_mask(
@@ -184,11 +185,12 @@ def choose_eps(
     low, high, nonzero_only
         Of `discriminative_mask`.
     """
+    counted = np.asarray(rows)
     tried: list[float] = []
     for eps in ladder:
-        units = discriminative_mask(activation_rate(events, eps, rows), low, high, nonzero_only).units
+        units = discriminative_mask(activation_rate(events, eps, counted), low, high, nonzero_only).units
         _, used = qscore(events, units, eps)
-        tried.append(float(np.mean(used[rows] > 0)))
+        tried.append(float(np.mean(used[counted] > 0)))
         if tried[-1] >= coverage:
             return EpsChoice(float(eps), tuple(ladder[: len(tried)]), tuple(tried), True)
     return EpsChoice(float(ladder[-1]), tuple(ladder), tuple(tried), False)

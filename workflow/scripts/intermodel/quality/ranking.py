@@ -6,6 +6,7 @@ All metrics share ties out evenly and are vectorised over weights, so that a boo
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,7 +178,7 @@ def _rank_block(
     )
 
 
-def _dot(a: NDArray[np.generic], b: NDArray[np.generic]) -> FloatArray:
+def _dot(a: NDArray[Any], b: NDArray[Any]) -> FloatArray:
     """Row-wise dot products in float64."""
     result: FloatArray = np.einsum("ij,ij->i", a, b, dtype=np.float64)
     return result

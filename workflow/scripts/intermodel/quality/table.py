@@ -89,8 +89,7 @@ def quality_table(
             ranked[name] = known[key]
     reference = ranked.get(against)
     return [
-        {"score": name}
-        | _row(score, right, ranked.get(name), None if name == against else reference, level)
+        {"score": name} | _row(score, right, ranked.get(name), None if name == against else reference, level)
         for name, score in scores.items()
     ]
 
@@ -112,11 +111,7 @@ def _row(
         whole = float("nan") if ranked is None else float(getattr(ranked[0], name))
         row[name] = whole
         if name in WITH_INTERVAL:
-            interval = (
-                (whole, whole)
-                if ranked is None
-                else _ends(whole, getattr(ranked[1], name), level)
-            )
+            interval = (whole, whole) if ranked is None else _ends(whole, getattr(ranked[1], name), level)
             row[f"{name}_low"], row[f"{name}_high"] = interval
     difference = low = high = float("nan")
     if ranked is not None and reference is not None:
@@ -232,7 +227,9 @@ def random_mask_null(
     return RandomMasks(auroc, float(auroc.mean()), low, high, difference, difference_low, difference_high, p)
 
 
-def accuracy_by_score(score: FloatArray, correct: ArrayLike, bins: int = 10, level: float = 0.95) -> list[dict[str, Any]]:
+def accuracy_by_score(
+    score: FloatArray, correct: ArrayLike, bins: int = 10, level: float = 0.95
+) -> list[dict[str, Any]]:
     """Accuracy of the probe in groups of images with similar scores, from low to high.
 
     Groups are cut at quantiles of the score; equal scores stay together, so there may be fewer groups than asked for.

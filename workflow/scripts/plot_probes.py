@@ -1,0 +1,7 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    from intermodel.probe.figures import plot_accuracy
+
+    plot_accuracy(snakemake.input.accuracy, snakemake.params.models, snakemake.output)
