@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,10 +114,8 @@ def test_an_orphaned_job_does_not_publish(tmp_path: Path, kind: str) -> None:
     assert path.read_text() == ("made by the successor" if kind == "job" else "late")
 
 
-def wait_for(condition: object, seconds: float = 60.0) -> None:
-    import time
-
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

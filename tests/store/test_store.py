@@ -1,0 +1,183 @@
+"""HDF5 files: whole or refused, joined by image id."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from intermodel import store
+from intermodel.engine.errors import UserError
+
+IDS = ["train/000000", "train/000001", "größe/ß.png"]
+
+
+def write_pooled(path: Path, values: Any, ids: list[str] = IDS) -> Path:
+    with store.create(path, layer="layer4", spatial=[4, 4]) as file:
+        file["pooled"] = np.asarray(values)
+        store.write_strings(file, "index", ids)
+    return path
+
+
+def write_maps(path: Path, maps: np.ndarray, ids: list[str] = IDS) -> Path:
+    with store.create(path) as file:
+        file["maps"] = maps
+        store.write_strings(file, "index", ids)
+    return path
+
+
+def test_a_file_is_complete_only_when_its_writer_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "layer4.h5"
+    with store.create(path) as file:
+        assert "complete" not in file.attrs
+        assert not path.exists()
+    assert store.read_attributes(path) == {"complete": True}
+    with pytest.raises(RuntimeError), store.create(tmp_path / "other.h5"):
+        raise RuntimeError
+    assert [entry.name for entry in tmp_path.iterdir()] == ["layer4.h5"]
+
+
+def test_attributes_survive(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with store.create(path, name="ß", number=3, share=0.1, flag=True, none=None, nested={"b": [1], "a": None}):
+        pass
+    attributes = store.read_attributes(path)
+    assert (attributes["name"], attributes["number"], attributes["share"], attributes["flag"]) == ("ß", 3, 0.1, True)
+    assert json.loads(attributes["none"]) is None
+    assert attributes["nested"] == '{"a": null, "b": [1]}'
+    assert {type(value) for value in attributes.values()} == {str, int, float, bool}
+
+
+def test_long_attributes_survive(tmp_path: Path) -> None:
+    """The concept table of a large data set exceeds the 64 KiB that older HDF5 formats allow."""
+    concepts = [{"number": number, "name": f"concept {number}", "category": "object"} for number in range(5000)]
+    with store.create(tmp_path / "a.h5", concepts=concepts):
+        pass
+    assert json.loads(store.read_attributes(tmp_path / "a.h5")["concepts"]) == concepts
+
+
+def test_missing_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.h5 does not exist; run the workflow"):
+        store.open_file(tmp_path / "nothing.h5")
+
+
+def test_interrupted_files_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["pooled"] = np.zeros((3, 2))
+    with pytest.raises(UserError, match=r"a\.h5 is not complete .* delete it and run again"):
+        store.open_file(tmp_path / "a.h5")
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(0.0, 0.999))
+def test_truncated_files_are_refused(tmp_path_factory: pytest.TempPathFactory, share: float) -> None:
+    path = write_pooled(tmp_path_factory.mktemp("cut") / "a.h5", np.arange(6.0).reshape(3, 2))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match="delete it and run again"):
+        store.read_pooled(path)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.h5").write_text("these are no features")
+    with pytest.raises(UserError, match="is not a readable HDF5 file"):
+        store.open_file(tmp_path / "a.h5")
+    with pytest.raises(UserError, match="is not a readable HDF5 file"):
+        store.open_file(tmp_path)
+    write_maps(tmp_path / "maps.h5", np.zeros((3, 2, 4, 4), np.float16))
+    with pytest.raises(UserError, match=r"lacks pooled \(it holds index, maps\)"):
+        store.read_pooled(tmp_path / "maps.h5")
+    with store.create(tmp_path / "empty.h5"):
+        pass
+    with store.open_file(tmp_path / "empty.h5") as file, pytest.raises(UserError, match="it holds nothing"):
+        store.require(file, "pooled")
+
+
+def test_pooled_features_survive(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    pooled = store.read_pooled(write_pooled(tmp_path / "a.h5", values))
+    np.testing.assert_array_equal(pooled.values, values)
+    assert pooled.values.dtype == np.float32
+    assert pooled.ids.tolist() == IDS
+    assert pooled.attributes["layer"] == "layer4"
+
+
+@pytest.mark.parametrize("values, ids", [(np.zeros((3, 2, 2)), IDS), (np.zeros((4, 2)), IDS), (np.zeros(3), IDS)])
+def test_pooled_features_of_another_shape_are_refused(tmp_path: Path, values: np.ndarray, ids: list[str]) -> None:
+    with pytest.raises(UserError, match=r"expected \(N, C\) with one row for each id"):
+        store.read_pooled(write_pooled(tmp_path / "a.h5", values, ids))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_maps_are_read_in_blocks_exactly(tmp_path: Path, dtype: type) -> None:
+    maps = np.random.default_rng(0).normal(scale=100, size=(3, 5, 2, 4)).astype(dtype)
+    path = write_maps(tmp_path / "a.maps.h5", maps)
+    with store.Maps(path) as reader:
+        assert reader.shape == (3, 5, 2, 4)
+        assert reader.dtype == dtype
+        assert reader.ids.tolist() == IDS
+        np.testing.assert_array_equal(reader.images(1, 3), maps[1:3].astype(np.float32))
+        np.testing.assert_array_equal(reader.units(2, 5), maps[:, 2:5].astype(np.float32))
+        assert reader.images(0, 1).dtype == reader.units(0, 1).dtype == np.float32
+    with h5py.File(path, "r+"):
+        pass  # the reader has let go of the file
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 2), (4, 5, 2, 2)])
+def test_maps_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = write_maps(tmp_path / "a.maps.h5", np.zeros(shape, np.float16))
+    with pytest.raises(UserError, match=r"expected \(N, C, h, w\)"):
+        store.Maps(path)
+    with h5py.File(path, "r+"):
+        pass
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.floats(1e-6, 0.01))
+def test_blocks_of_units_cover_all_and_fit(
+    tmp_path_factory: pytest.TempPathFactory, units: int, memory_mb: float
+) -> None:
+    path = write_maps(tmp_path_factory.mktemp("maps") / "a.maps.h5", np.zeros((3, units, 4, 4), np.float16))
+    with store.Maps(path) as reader:
+        blocks = list(reader.unit_blocks(memory_mb))
+    assert [unit for start, stop in blocks for unit in range(start, stop)] == list(range(units))
+    for start, stop in blocks:
+        assert stop - start == 1 or (stop - start) * 3 * 4 * 4 * 4 <= memory_mb * 2**20
+
+
+NAMES = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6), unique=True)
+
+
+@settings(deadline=None)
+@given(NAMES, st.randoms(use_true_random=False), st.integers(0, 5))
+def test_rows_are_joined_by_id(ids: list[str], random: Any, left_out: int) -> None:
+    other = list(ids)
+    random.shuffle(other)
+    reference = ids[left_out:]
+    index = store.align(reference, other, "b.h5")
+    assert [other[position] for position in index] == reference
+
+
+def test_ids_that_are_missing_or_repeated_are_told() -> None:
+    with pytest.raises(UserError, match=r"b\.h5 lacks 2 of 3 images, the first is 'b'; .* delete it and run again"):
+        store.align(["a", "b", "c"], ["a", "x", "y", "z"], "b.h5")
+    with pytest.raises(UserError, match=r"b\.h5 holds the image id 'a' more than once"):
+        store.align(["a"], ["a", "b", "a"], "b.h5")
+    with pytest.raises(UserError, match="the reference holds the image id 'c' more than once"):
+        store.align(["c", "c"], ["c"], "b.h5")
+    with pytest.raises(UserError, match=r"b\.h5 holds no image, expected 1"):
+        store.align(["a"], [], "b.h5")
+    assert store.align([], [], "b.h5").tolist() == []
+    assert store.align([], ["a"], "b.h5").tolist() == []
+
+
+def test_ids_that_begin_alike_are_not_confused() -> None:
+    """A fixed-width comparison would cut the longer one."""
+    assert store.align(["a", "abc", "ab"], ["abc", "ab", "a"], "b.h5").tolist() == [2, 0, 1]
+    with pytest.raises(UserError, match="lacks 1 of 1"):
+        store.align(["abc"], ["ab"], "b.h5")
