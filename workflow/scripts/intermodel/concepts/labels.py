@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from intermodel.concepts.vocabulary import Vocabulary
 
 Convention = Literal["single", "category"]
+CONVENTIONS: tuple[Convention, Convention] = ("single", "category")
 
 
 @dataclass(frozen=True)

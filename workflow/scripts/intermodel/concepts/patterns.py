@@ -220,3 +220,12 @@ def _offsets(counts: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def _joined(parts: list[NDArray[np.integer]]) -> NDArray[np.integer]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def label_mask(patterns: Patterns, row: int, label: int) -> NDArray[np.bool_]:
+    """(H, W) bool: where one label, a position in the vocabulary, holds in the image `row`."""
+    image = patterns.take(np.array([row]))
+    number = np.repeat(np.arange(len(image.label_offset) - 1), np.diff(image.label_offset))
+    carries = np.zeros(len(image.label_offset) - 1, dtype=np.bool_)
+    carries[number[image.label == label]] = True
+    return np.repeat(carries[image.run_pattern], image.run_length).reshape(image.size)

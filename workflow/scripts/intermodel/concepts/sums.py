@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -63,10 +63,23 @@ class Sums:
 
     def without(self, row: int) -> Sums:
         """Sums of all rows but one (a jackknife replicate)."""
-        return self.of(np.delete(np.arange(len(self)), row))
+        return self.total() - self.of(row)
+
+    def replicates(self) -> Iterator[Sums]:
+        """`without` every row that holds images, in order."""
+        total = self.total()
+        for row in np.flatnonzero(self.images).tolist():
+            yield total - self.of(row)
+
+    def without_intersection(self) -> Sums:
+        """The same with an empty `intersection`, the one large array."""
+        return replace(self, intersection=self.intersection[..., :0, :0])
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    def __sub__(self, other: Sums) -> Sums:
+        return Sums(*(getattr(self, field.name) - getattr(other, field.name) for field in fields(self)))
 
     def _each(self, function: Any) -> Sums:
         return Sums(*(np.asarray(function(getattr(self, field.name))) for field in fields(self)))

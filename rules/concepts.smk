@@ -1,0 +1,153 @@
+# Which labelled concept does each unit detect? Label maps are indexed once per data set, each layer is tallied once;
+# labels, thresholds of the report and figures follow from the tallies.
+CONCEPT_TABLES = ["units", "concepts", "summary", "findings", "warnings"]
+CONCEPT_FIGURES = ["overview", "concepts"]
+
+
+def gallery_models():
+    """Models whose galleries are drawn; their last layers stand for them."""
+    return MODELS if STUDY.analyses.concepts.gallery_units else []
+
+
+rule index_label_maps:
+    message:
+        "Indexing the label maps of {wildcards.dataset}"
+    input:
+        segmentation=PATHS.segmentation(),
+        manifest=PATHS.manifest(),
+    output:
+        PATHS.patterns(),
+    params:
+        code=code_of("index_label_maps.py"),
+    log:
+        PATHS.log("index_label_maps", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("index_label_maps", "{dataset}")
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    conda:
+        "../envs/concepts.yaml"
+    script:
+        "../workflow/scripts/index_label_maps.py"
+
+
+rule tally_concepts:
+    message:
+        "Tallying the concepts of {wildcards.model} {wildcards.layer} on {wildcards.dataset}"
+    input:
+        maps=PATHS.maps(),
+        patterns=PATHS.patterns(),
+    output:
+        PATHS.tally(),
+    params:
+        settings=STUDY.settings(
+            "concepts",
+            *("tail", "thresholds", "masks", "folds", "top_images", "shuffles"),
+        ),
+        code=code_of("tally_concepts.py"),
+    log:
+        PATHS.log("tally_concepts", "{dataset}", "{model}", "{layer}"),
+    benchmark:
+        PATHS.benchmark("tally_concepts", "{dataset}", "{model}", "{layer}")
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    conda:
+        "../envs/concepts.yaml"
+    script:
+        "../workflow/scripts/tally_concepts.py"
+
+
+rule summarise_concepts:
+    message:
+        "Comparing the concepts of all models on {wildcards.dataset}"
+    input:
+        [
+            PATHS.tally(model=model, layer=layer)
+            for model in MODELS
+            for layer in STUDY.layers(model)
+        ],
+    output:
+        **{name: PATHS.table("concepts", name) for name in CONCEPT_TABLES},
+    params:
+        models=STUDY.describe(),
+        settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
+        code=code_of("summarise_concepts.py"),
+    log:
+        PATHS.log("summarise_concepts", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("summarise_concepts", "{dataset}")
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    conda:
+        "../envs/concepts.yaml"
+    script:
+        "../workflow/scripts/summarise_concepts.py"
+
+
+rule plot_concepts:
+    message:
+        "Drawing the concepts of all models on {wildcards.dataset}"
+    input:
+        summary=PATHS.table("concepts", "summary"),
+        concepts=PATHS.table("concepts", "concepts"),
+        manifest=PATHS.manifest(),
+        images=lambda wildcards: (
+            [PATHS.images(wildcards.dataset)]
+            if STUDY.datasets[wildcards.dataset].source == "scenes"
+            else []
+        ),
+        patterns=PATHS.patterns(),
+        tallies=[
+            PATHS.tally(model=model, layer=STUDY.layers(model)[-1])
+            for model in gallery_models()
+        ],
+        maps=[
+            PATHS.maps(model=model, layer=STUDY.layers(model)[-1])
+            for model in gallery_models()
+        ],
+    output:
+        **{name: PATHS.figure("concepts", name) for name in CONCEPT_FIGURES},
+        galleries=[
+            PATHS.figure("concepts", f"gallery-{model}") for model in gallery_models()
+        ],
+    params:
+        dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
+        settings=STUDY.settings(
+            "concepts", "gallery_units", "iou_threshold", "denominator"
+        ),
+        code=code_of("plot_concepts.py"),
+    log:
+        PATHS.log("plot_concepts", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("plot_concepts", "{dataset}")
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    conda:
+        "../envs/concepts.yaml"
+    script:
+        "../workflow/scripts/plot_concepts.py"
+
+
+rule concepts:
+    input:
+        [
+            PATHS.table("concepts", name, dataset)
+            for dataset in STUDY.datasets_for("concepts")
+            for name in CONCEPT_TABLES
+        ],
+        [
+            PATHS.figure("concepts", name, dataset)
+            for dataset in STUDY.datasets_for("concepts")
+            for name in [
+                *CONCEPT_FIGURES,
+                *(f"gallery-{model}" for model in gallery_models()),
+            ]
+        ],

@@ -1,0 +1,215 @@
+"""The tables of a data set: units, concepts, and one line per layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intermodel.concepts.summary import LayerConcepts
+from intermodel.engine.errors import UserError
+
+NONE = "none"
+# Units that are called unusual at this share of expected false discoveries.
+FALSE_DISCOVERIES = 0.05
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer and what it detects.
+
+    Attributes
+    ----------
+    model, title, family
+        Name of the model, its name in figures, and what kind of model it is.
+    control
+        Whether the model is an untrained control.
+    layer
+        Name of the layer.
+    main
+        Whether it is the model's last layer, which stands for the model.
+    concepts
+        What it detects.
+    attributes
+        Attributes of the tally.
+    """
+
+    model: str
+    title: str
+    family: str
+    control: bool
+    layer: str
+    main: bool
+    concepts: LayerConcepts
+    attributes: Mapping[str, Any]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the numbers."""
+        found = list(json.loads(self.attributes.get("warnings", "[]")))
+        result = self.concepts
+        silent = zero_threshold_share(result.threshold)
+        if silent >= 0.5:
+            found.append(
+                f"{silent:.0%} of the units have a threshold of 0: they are active on less than the tail, and their "
+                "masks are wherever they are active at all."
+            )
+        dead = result.dead.mean() if len(result.dead) else 0.0
+        if dead >= 0.1:
+            found.append(f"{dead:.0%} of the units are active in no pixel.")
+        if result.chance is not None and result.detector.any():
+            expected = result.chance.detectors.mean() / result.detector.sum()
+            if expected >= 0.2:
+                found.append(
+                    f"Wrong pairings of images and label maps give {expected:.0%} as many detectors: an IoU above "
+                    f"{result.iou_threshold:g} means little at this tail; raise iou_threshold or lower the tail."
+                )
+        return found
+
+
+def check_alike(layers: Sequence[Layer]) -> None:
+    """Raise `UserError` unless all tallies are of the same images, labels, tail and kind of masks."""
+    for name in ("dataset_fingerprint", "segmentation_fingerprint", "tail", "masks", "thresholds", "labels"):
+        first = layers[0]
+        for other in layers[1:]:
+            if other.attributes.get(name) != first.attributes.get(name):
+                raise UserError(
+                    f"The tallies of {first.model}/{first.layer} and {other.model}/{other.layer} differ in {name}; "
+                    "delete the older one and run again."
+                )
+
+
+def unit_rows(layers: Sequence[Layer]) -> list[Row]:
+    """One row per unit: its label with interval, the best label of each category, and how far to trust them."""
+    return [row for layer in layers for row in _units(layer)]
+
+
+def concept_rows(layers: Sequence[Layer]) -> list[Row]:
+    """One row per layer and concept: detectors, best unit, and whether the concept is within reach."""
+    return [row for layer in layers for row in _concepts(layer)]
+
+
+def summary_rows(layers: Sequence[Layer]) -> list[Row]:
+    """One row per layer."""
+    return [_summary(layer) for layer in layers]
+
+
+def zero_threshold_share(threshold: NDArray[np.float64]) -> float:
+    """Share of units whose threshold is exactly 0."""
+    return float((threshold == 0).mean()) if len(threshold) else 0.0
+
+
+def _units(layer: Layer) -> list[Row]:
+    result, labels = layer.concepts, layer.concepts.labels
+    names = np.array([*result.vocabulary.names, NONE])
+    categories = np.array(result.vocabulary.categories)
+    own = np.array([*categories[result.vocabulary.category], NONE])
+    pixels = max(int(result.total.pixels), 1)
+    columns: dict[str, Any] = {
+        "unit": np.arange(len(labels.label)),
+        "concept": names[labels.label],
+        "category": own[labels.label],
+        "iou": labels.iou,
+        "iou_low": result.interval.low,
+        "iou_high": result.interval.high,
+        "detector": result.detector,
+        "tie": labels.tie,
+        "halves_agree": result.halves_agree,
+        "chance_iou": np.full(len(labels.label), np.nan) if result.chance is None else result.chance.best.mean(axis=0),
+        "q_value": np.full(len(labels.label), np.nan) if result.chance is None else result.chance.q_value,
+        "threshold": result.threshold,
+        "active_share": result.total.unit_area / pixels,
+        "dead": result.dead,
+    }
+    for k, category in enumerate(categories):
+        columns[f"{category}_concept"] = names[labels.category_label[:, k]]
+        columns[f"{category}_iou"] = labels.category_iou[:, k]
+        columns[f"{category}_tie"] = labels.category_tie[:, k]
+    lines = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
+    return [{"model": layer.model, "layer": layer.layer, **dict(zip(columns, line, strict=True))} for line in lines]
+
+
+def _concepts(layer: Layer) -> list[Row]:
+    result, vocabulary = layer.concepts, layer.concepts.vocabulary
+    share = result.total.label_area / max(int(result.total.pixels), 1)
+    return [
+        {
+            "model": layer.model,
+            "layer": layer.layer,
+            "concept": vocabulary.names[c],
+            "category": vocabulary.categories[vocabulary.category[c]],
+            "number": int(vocabulary.numbers[c]),
+            "images": int(result.total.label_images[c]),
+            "pixel_share": float(share[c]),
+            "reachable": bool(result.reachable[c]),
+            "highest_iou": float(result.highest[c]),
+            "units": int(result.units[0, c]),
+            "units_category": int(result.units[1, c]),
+            "best_unit": int(result.best_unit[c]) if result.best.estimate[c] > 0 else None,
+            "best_iou": float(result.best.estimate[c]),
+            "best_iou_low": float(result.best.low[c]),
+            "best_iou_high": float(result.best.high[c]),
+        }
+        for c in range(len(vocabulary))
+    ]
+
+
+def _summary(layer: Layer) -> Row:
+    result, vocabulary = layer.concepts, layer.concepts.vocabulary
+    units = len(result.dead)
+    pixels = max(int(result.total.pixels), 1)
+    detectors, concepts = result.counts("detectors"), result.counts("concepts")
+    several, various = result.counts("detectors", "category"), result.counts("concepts", "category")
+    by_chance = None if result.chance is None else float(result.chance.detectors.mean())
+    unusual = None
+    if result.chance is not None:
+        unusual = int((result.detector & (np.nan_to_num(result.chance.q_value, nan=1.0) <= FALSE_DISCOVERIES)).sum())
+    found = max(int(result.detector.sum()), 1)
+    row: Row = {
+        "model": layer.model,
+        "title": layer.title,
+        "family": layer.family,
+        "control": layer.control,
+        "layer": layer.layer,
+        "main": layer.main,
+        "units": units,
+        "dead": int(result.dead.sum()),
+        "zero_threshold_share": zero_threshold_share(result.threshold),
+        "tail": float(layer.attributes["tail"]),
+        "active_share": float(result.total.unit_area.mean() / pixels) if units else None,
+        "detectors": int(detectors.estimate[0]),
+        "detectors_low": float(np.clip(detectors.low[0], 0, units)),
+        "detectors_high": float(np.clip(detectors.high[0], 0, units)),
+        "detectors_by_chance": by_chance,
+        "detectors_unusual": unusual,
+        "halves_agree_share": float(result.halves_agree[result.detector].sum() / found),
+        "ties": int((result.labels.tie & result.detector).sum()),
+        "concepts": int(concepts.estimate[0]),
+        "concepts_low": float(max(concepts.low[0], 0.0)),
+        "concepts_high": float(np.fmin(concepts.high[0], len(vocabulary))),
+        "detectors_category": int(several.estimate[0]),
+        "concepts_category": int(various.estimate[0]),
+        "present": int(result.present.sum()),
+        "reachable": int(result.reachable.sum()),
+        "mean_iou": float(result.labels.iou.mean()) if units else None,
+        "max_iou": float(result.labels.iou.max(initial=0.0)),
+    }
+    reach = result.reachable.astype(np.int64) @ vocabulary.membership
+    for k, category in enumerate(vocabulary.categories):
+        row |= {
+            f"{category}_detectors": int(detectors.estimate[1 + k]),
+            f"{category}_concepts": int(concepts.estimate[1 + k]),
+            f"{category}_concepts_low": float(np.fmax(concepts.low[1 + k], 0.0)),
+            f"{category}_concepts_high": float(concepts.high[1 + k]),
+            f"{category}_detectors_category": int(several.estimate[1 + k]),
+            f"{category}_concepts_category": int(various.estimate[1 + k]),
+            f"{category}_reachable": int(reach[k]),
+        }
+    row["warnings"] = " ".join(layer.warnings)
+    return row

@@ -1,0 +1,15 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    import json
+
+    from intermodel.concepts.plots import plot_galleries, plot_tables
+    from intermodel.data.open import open_dataset
+    from intermodel.engine.environment import expand
+
+    files, figures = snakemake.input, snakemake.output
+    plot_tables(files.summary, files.concepts, figures.overview, figures.concepts)
+    images = open_dataset(expand(json.loads(snakemake.params.dataset)), files.manifest)
+    settings = json.loads(snakemake.params.settings)
+    plot_galleries(files.tallies, files.maps, files.patterns, images, figures.galleries, **settings)

@@ -1,0 +1,11 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    import json
+
+    from intermodel.concepts.files import tally_layer
+
+    tally_layer(
+        snakemake.input.maps, snakemake.input.patterns, snakemake.output[0], **json.loads(snakemake.params.settings)
+    )
