@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -67,11 +68,15 @@ def identifier(*parts):
     return re.sub(r"\W", "_", "_".join(parts))
 
 
-def growing(megabytes):
-    """Memory in MB, doubled with every attempt."""
+def growing(megabytes, per_input_megabyte=0):
+    """Memory in MB, more for larger inputs, doubled with every attempt."""
 
-    def mem_mb(wildcards, attempt):
-        return min(256_000, megabytes * 2 ** (attempt - 1))
+    def mem_mb(wildcards, input, attempt):
+        # While an input does not exist yet the engine catches the error and asks again when the job is due.
+        inputs = sum(os.path.getsize(path) for path in input) / 2**20
+        return int(
+            min(256_000, (megabytes + per_input_megabyte * inputs) * 2 ** (attempt - 1))
+        )
 
     return mem_mb
 

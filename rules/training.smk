@@ -29,7 +29,7 @@ for model, dataset in TRAINED.items():
         threads: 1
         resources:
             gpu=PLAN["gpu"],
-            mem_mb=growing(3000, per_mb=4),
+            mem_mb=growing(4000),
             runtime=lambda wildcards, attempt: 720 * attempt,
         params:
             recipe=STUDY.recipe(model),

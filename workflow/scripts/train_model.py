@@ -4,7 +4,7 @@ from intermodel.engine.job import job
 with job(snakemake.log[0]):
     import json
 
-    from intermodel.models.device import lease_gpu
+    from intermodel.models.gpu import lease_gpu
 
     compute = snakemake.params.compute
     if compute["device"] != "cpu" and snakemake.resources.get("gpu", 0):
