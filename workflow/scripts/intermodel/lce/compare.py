@@ -202,16 +202,16 @@ def require_comparable(
     for key, words in COMPARED.items():
         if attributes.get(key) != others.get(key):
             raise UserError(
-                f"{other_name} and {name} cannot be compared: their {words} differ ({key} is {others.get(key)!r} and "
-                f"{attributes.get(key)!r}); {advice}"
+                f"{other_name} and {name} cannot be compared: they differ in the {words} "
+                f"({key} is {others.get(key)!r} and {attributes.get(key)!r}); {advice}"
             )
     one, two = first.vocabulary, other.vocabulary
     if (one.names, one.categories) != (two.names, two.categories) or not (
         np.array_equal(one.numbers, two.numbers) and np.array_equal(one.category, two.category)
     ):
-        raise UserError(f"{other_name} and {name} cannot be compared: their label sets differ; {advice}")
+        raise UserError(f"{other_name} and {name} cannot be compared: they differ in the label set; {advice}")
     if not np.array_equal(first.folds.images, other.folds.images):
-        raise UserError(f"{other_name} and {name} cannot be compared: their folds of images differ; {advice}")
+        raise UserError(f"{other_name} and {name} cannot be compared: they differ in the folds of images; {advice}")
 
 
 def _weights(tally: Tally, path: str | Path, settings: Settings) -> Resampling:
@@ -230,8 +230,8 @@ def _warnings(
     found = []
     if len(set(units.tolist())) > 1 and settings.variant == "count":
         found.append(
-            f"The layers differ in width ({units.min()} to {units.max()} units) and counts grow with it: compare shares "
-            "too (analyses.lce.variant: share or hellinger)."
+            f"The layers differ in width ({units.min()} to {units.max()} units) and counts grow with it: compare "
+            "shares too (analyses.lce.variant: share or hellinger)."
         )
     empty = [title for title, nothing in zip(titles, embedding.empty, strict=True) if nothing]
     if empty:

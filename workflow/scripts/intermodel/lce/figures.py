@@ -210,7 +210,9 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
 
-    kinds = list(dict.fromkeys(zip(table["method"], table["covariate"], strict=True)))
+    # A column of empty cells is read as numbers.
+    held = np.array([isinstance(name, str) and name != "" for name in table["covariate"].tolist()])
+    kinds = list(dict.fromkeys(zip(table["method"].tolist(), held.tolist(), strict=True)))
     categories = list(dict.fromkeys(table["category"]))
     outcomes = list(dict.fromkeys(zip(table["task"], table["dataset"], table["metric"], strict=True)))
     tasks = [task for task, _, _ in outcomes]
@@ -230,9 +232,9 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
         layout="constrained",
         squeeze=False,
     )
-    for axes, (method, covariate) in zip(panels[0], kinds, strict=True):
+    for axes, (method, partial) in zip(panels[0], kinds, strict=True):
         grid = np.full((len(outcomes), len(categories)), np.nan)
-        chosen = (table["method"] == method) & (table["covariate"] == covariate)
+        chosen = (table["method"] == method) & (held == partial)
         for index in np.flatnonzero(chosen):
             key = (table["task"][index], table["dataset"][index], table["metric"][index])
             row, column = outcomes.index(key), categories.index(table["category"][index])
@@ -255,7 +257,7 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
         for row, column in np.argwhere(np.isnan(grid)):
             axes.text(column, row, "–", ha="center", va="center", fontsize=6, color=NEUTRAL)
         title = "Pearson r" if method == "pearson" else "Spearman ρ"
-        axes.set_title(title + (" given covariate" if covariate else ""))
+        axes.set_title(title + (" given covariate" if partial else ""))
         axes.set_xticks(range(len(categories)), categories, rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)

@@ -1,0 +1,108 @@
+# The layer of each model that enters the embedding, and the data sets whose probes are crossed with it.
+LCE_LAYER = {
+    model: STUDY.analyses.lce.layers.get(model, STUDY.layers(model)[-1])
+    for model in MODELS
+}
+LCE_PROBED = STUDY.datasets_for("probe") if STUDY.analyses.lce.probes else []
+LCE_CROSSED = bool(LCE_PROBED or STUDY.analyses.lce.performance)
+LCE_TABLES = [
+    "vectors",
+    "map",
+    "distances",
+    "clusters",
+    "complementarity",
+    "ensemble",
+    "categories",
+    "performance",
+    "findings",
+]
+LCE_FIGURES = ["map", "distances", "categories", "complementarity"] + (
+    ["performance"] if LCE_CROSSED else []
+)
+
+
+rule embed_models:
+    input:
+        tallies=lambda wildcards: [
+            PATHS.tally(wildcards.dataset, model, LCE_LAYER[model]) for model in MODELS
+        ],
+        probes=[
+            PATHS.probe(dataset, model) for dataset in LCE_PROBED for model in MODELS
+        ],
+        performance=(
+            [expand(STUDY.analyses.lce.performance)]
+            if STUDY.analyses.lce.performance
+            else []
+        ),
+    output:
+        embedding=PATHS.lce(),
+        tables=[PATHS.table("lce", name) for name in LCE_TABLES],
+    log:
+        PATHS.log("embed_models", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("embed_models", "{dataset}")
+    conda:
+        "../envs/lce.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500, 12),
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=STUDY.settings(
+            "lce",
+            iou_threshold=STUDY.analyses.concepts.iou_threshold,
+            denominator=STUDY.analyses.concepts.denominator,
+            probed=LCE_PROBED,
+        ),
+        models=STUDY.describe(),
+        layers=LCE_LAYER,
+        code=code_of("embed_models.py"),
+    message:
+        "Embedding the models by the concepts of {wildcards.dataset}"
+    script:
+        "../workflow/scripts/embed_models.py"
+
+
+rule plot_lce:
+    input:
+        embedding=PATHS.lce(),
+        performance=PATHS.table("lce", "performance"),
+    output:
+        **{
+            name: report(
+                PATHS.figure("lce", name),
+                caption=f"../docs/captions/lce_{name}.rst",
+                category="Learned concepts",
+                subcategory="{dataset}",
+                labels={"figure": name},
+            )
+            for name in LCE_FIGURES
+        },
+    log:
+        PATHS.log("plot_lce", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("plot_lce", "{dataset}")
+    conda:
+        "../envs/lce.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500),
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        code=code_of("plot_lce.py"),
+    message:
+        "Drawing the embedding of {wildcards.dataset}"
+    script:
+        "../workflow/scripts/plot_lce.py"
+
+
+rule lce:
+    input:
+        [
+            path
+            for dataset in STUDY.datasets_for("lce")
+            for path in [
+                PATHS.lce(dataset),
+                *(PATHS.figure("lce", name, dataset) for name in LCE_FIGURES),
+            ]
+        ],

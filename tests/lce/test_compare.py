@@ -1,0 +1,171 @@
+"""From tally files to the embedding's files; tallies that do not belong together are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from intermodel import store
+from intermodel.concepts.sums import Sums
+from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.engine.errors import UserError
+from intermodel.lce.compare import compare_models
+from intermodel.lce.files import read_embedding
+
+SETTINGS: dict[str, Any] = {"bootstrap": 50, "splits": 20, "permutations": 100, "iou_threshold": 0.04}
+SETTINGS |= {"denominator": "category", "performance": None, "seed": 1}
+NAMES = ["supervised", "simclr", "byol", "vit", "untrained"]
+
+
+def describe(names: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"name": n, "title": n.title(), "family": "control" if n == "untrained" else "trained", "layer": "layer4"}
+        | {"control": n == "untrained"}
+        for n in names
+    ]
+
+
+@pytest.fixture(scope="module")
+def tallies(
+    tmp_path_factory: pytest.TempPathFactory, write_model: Callable[..., Path], make_sums: Callable[..., Sums]
+) -> list[Path]:
+    folder = tmp_path_factory.mktemp("tallies")
+    paths = [write_model(folder / f"{name}.h5", number) for number, name in enumerate(NAMES[:4])]
+    sums = make_sums(9)
+    sums.intersection[:] //= 6
+    return [*paths, write_model(folder / "untrained.h5", 9, sums)]
+
+
+@pytest.fixture(scope="module")
+def result(tallies: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lce")
+    table = folder / "downstream.csv"
+    lines = ["model,task,dataset,metric,value"]
+    lines += [f"{name},detect,x,AP,{value}" for name, value in zip(NAMES, (50, 40, 45, 30, 5), strict=True)]
+    lines += [
+        f"{name},normals,y,mean_angular_error_deg,{value}" for name, value in zip(NAMES, (9, 8, 7, 6, 5), strict=True)
+    ]
+    table.write_text("\n".join(lines) + "\n")
+    compare_models(tallies, describe(NAMES), folder, "scenes", SETTINGS | {"performance": str(table)})
+    return folder
+
+
+def test_files_hold_the_embedding(result: Path, tallies: list[Path]) -> None:
+    embedding, about = read_embedding(result / "lce.h5")
+    assert [model.name for model in about.models] == NAMES and about.models[4].control
+    assert (about.images, about.folds, about.tail, about.iou_threshold) == (320, 16, 0.005, 0.04)
+    assert embedding.count.shape == (5, 18) and embedding.count[4].sum() < embedding.count[:4].sum(axis=1).min()
+    table = store.read_table(result / "vectors.csv")
+    np.testing.assert_array_equal(table["detectors"].reshape(5, 18), embedding.count)
+    assert table["concept"][0] == "concept 1" and table["category"][0] == "part"
+    pairs = store.read_table(result / "distances.csv")
+    assert len(pairs["value"]) == 4 * 10
+    chosen = (pairs["distance"] == "hellinger") & (pairs["model_a"] == "simclr") & (pairs["model_b"] == "vit")
+    assert pairs["value"][chosen] == embedding.measures["hellinger"].value.value[1, 3]
+    plane = store.read_table(result / "map.csv")
+    np.testing.assert_array_equal(np.column_stack([plane["x"], plane["y"]]), embedding.chart.scores)
+    sets = store.read_table(result / "complementarity.csv")
+    np.testing.assert_array_equal(sets["only"] + sets["shared"] + sets["gain_of_other"], sets["union"])
+    assert (sets["only_low"] <= sets["only"]).all() and (sets["only_beyond_doubt"] <= sets["only"]).all()
+    ensemble = store.read_table(result / "ensemble.csv")
+    assert ensemble["concepts"][-1] == (embedding.count > 0).any(axis=0).sum()
+    totals = store.read_table(result / "categories.csv")
+    assert (totals["unique"][totals["category"] == "all"] == embedding.unique.value[:, -1]).all()
+    assert (totals["mean_best_iou"][totals["category"] != "all"] > 0).all()
+
+
+def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
+    table = store.read_table(result / "performance.csv")
+    assert len(table["r"]) == 6 * 2 * 2 and (table["models"] == 4).all()
+    undefined = np.isnan(table["r"])
+    assert all(reason == "predictor is constant" for reason in table["reason"][undefined])
+    # Four models allow 24 permutations: no p-value is below 1/24.
+    assert np.nanmin(table["p"]) >= 1 / 24 - 1e-12 and (table["survives"] == "false").all()
+
+
+def test_findings_rest_on_tables_that_exist(result: Path) -> None:
+    table = store.read_table(result / "findings.csv")
+    assert len(table["statement"]) >= 6
+    for name in table["table"]:
+        assert (result / name).is_file()
+    text = " ".join(table["statement"])
+    assert "without training" in text and "none survives" in text and "nan" not in text.lower().replace("finan", "")
+
+
+def test_without_results_the_crossing_is_an_empty_table(tallies: list[Path], tmp_path: Path) -> None:
+    compare_models(tallies[:2], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+    assert (tmp_path / "performance.csv").read_text().startswith("category,task,dataset")
+    assert len(store.read_table(tmp_path / "performance.csv")["r"]) == 0
+
+
+def test_own_probes_count_as_results(tallies: list[Path], tmp_path: Path) -> None:
+    probes = {}
+    for number, name in enumerate(NAMES):
+        probes[name] = str(tmp_path / f"{name}.h5")
+        with store.create(probes[name]) as file:
+            file.create_group("layer4").attrs["accuracy"] = 0.5 + 0.1 * number
+    compare_models(tallies, describe(NAMES), tmp_path, "scenes", SETTINGS, {"scenes": probes})
+    table = store.read_table(tmp_path / "performance.csv")
+    assert set(table["task"]) == {"linear_probe"} and set(table["metric"]) == {"accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset_fingerprint": "e" * 64}, "they differ in the probe images "),
+        ({"segmentation_fingerprint": "t" * 64}, "they differ in the label maps "),
+        ({"tail": 0.01}, r"they differ in the tail \(tail is 0\.01 and 0\.005\)"),
+        ({"masks": "argmax"}, "they differ in the kind of masks "),
+        ({"size": [32, 32]}, "they differ in the size of the label maps "),
+    ],
+)
+def test_tallies_made_differently_are_refused(
+    changes: dict[str, Any], message: str, tallies: list[Path], tmp_path: Path, write_model: Callable[..., Path]
+) -> None:
+    other = write_model(tmp_path / "other.h5", 1, **changes)
+    with pytest.raises(UserError, match=f"^simclr and supervised cannot be compared: {message}") as error:
+        compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+    assert str(error.value).count(". ") == 0
+    assert not (tmp_path / "lce.h5").exists()
+
+
+def test_other_label_sets_and_folds_are_refused(
+    tallies: list[Path],
+    tmp_path: Path,
+    write_model: Callable[..., Path],
+    make_sums: Callable[..., Sums],
+    vocabulary: Vocabulary,
+) -> None:
+    renamed = Vocabulary(vocabulary.numbers, ("x", *vocabulary.names[1:]), vocabulary.category, vocabulary.categories)
+    other = write_model(tmp_path / "other.h5", 1, vocabulary=renamed)
+    with pytest.raises(UserError, match="they differ in the label set"):
+        compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+    other = write_model(tmp_path / "folds.h5", 1, make_sums(1, folds=8))
+    with pytest.raises(UserError, match="they differ in the folds of images"):
+        compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+
+
+def test_too_few_folds_for_intervals_are_refused(
+    tmp_path: Path, write_model: Callable[..., Path], make_sums: Callable[..., Sums]
+) -> None:
+    few = write_model(tmp_path / "few.h5", 1, make_sums(1, folds=3))
+    with pytest.raises(UserError, match="320 images in 3 folds, expected at least 4"):
+        compare_models([few, few], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+
+
+def test_layers_of_different_width_and_crops_are_warned_of(
+    tallies: list[Path], tmp_path: Path, write_model: Callable[..., Path], make_sums: Callable[..., Sums]
+) -> None:
+    narrow = make_sums(3, units=20)
+    narrow.pixels[:] -= 100
+    narrow.intersection[:] = 0
+    other = write_model(tmp_path / "narrow.h5", 3, narrow)
+    compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+    warnings = json.loads(store.read_attributes(tmp_path / "lce.h5")["warnings"])
+    assert len(warnings) == 3
+    assert "different parts of the images" in warnings[0] and "20 to 40 units" in warnings[1]
+    assert warnings[2].startswith("No concept is detected by Simclr")

@@ -1,0 +1,154 @@
+"""Figures show what the embedding holds: names without overlap, marks for what is and is not resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from intermodel.concepts.sums import Sums
+from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.lce import figures, map_figure
+from intermodel.lce.embedding import embed
+from intermodel.lce.evidence import detectors, gather
+from intermodel.lce.files import About, Model, read_embedding, write_embedding
+from intermodel.lce.placement import overlap_area
+from intermodel.lce.settings import Settings
+from intermodel.lce.uncertainty import resampling
+from intermodel.plotting import save
+
+TITLES = ["Supervised, seed 1", "Supervised, seed 2", "SimCLR", "Untrained"]
+
+
+@pytest.fixture(scope="module")
+def study(vocabulary: Vocabulary, make_sums: Callable[..., Sums], tmp_path_factory: pytest.TempPathFactory):
+    """An embedding of four models, two of them equal, written and read again."""
+    settings = Settings(bootstrap=40, splits=20, clusters=2)
+    models = [make_sums(0), make_sums(0), make_sums(1), make_sums(2)]
+    weights = resampling(models[0].images, settings.bootstrap, settings.splits)
+    count = np.stack([detectors(gather(model, vocabulary, 0.04), weights.stacked()) for model in models], axis=1)
+    embedding = embed(weights.split(count), [40] * 4, vocabulary.category, 6, weights, settings)
+    described = tuple(
+        Model(
+            title.lower(),
+            title,
+            "control" if title == "Untrained" else title.split(",")[0],
+            title == "Untrained",
+            "l",
+            40,
+        )
+        for title in TITLES
+    )
+    about = About("scenes", 320, 16, described, vocabulary, settings, 0.005, 0.04, "category", ("Take care.",))
+    path = tmp_path_factory.mktemp("lce") / "lce.h5"
+    write_embedding(path, embedding, about)
+    return embedding, about, path
+
+
+def test_file_round_trip(study) -> None:
+    embedding, about, path = study
+    again, told = read_embedding(path)
+    assert told.models == about.models and told.settings == about.settings and told.warnings == about.warnings
+    assert told.vocabulary.names == about.vocabulary.names
+    np.testing.assert_array_equal(again.count, embedding.count)
+    np.testing.assert_array_equal(again.presence, embedding.presence)
+    assert again.chart.ellipses == embedding.chart.ellipses
+    for name, measure in embedding.measures.items():
+        np.testing.assert_array_equal(again.measures[name].value.low, measure.value.low)
+        np.testing.assert_array_equal(again.measures[name].floor.high, measure.floor.high)
+        np.testing.assert_array_equal(again.measures[name].resolved, measure.resolved)
+    np.testing.assert_array_equal(again.groups.together, embedding.groups.together)
+    np.testing.assert_array_equal(again.overlap.union, embedding.overlap.union)
+
+
+def test_map_names_all_models_without_overlap(study, tmp_path: Path) -> None:
+    embedding, about, _ = study
+    figure = map_figure.draw_map(embedding, about)
+    axes = figure.axes[0]
+    written = {text.get_text(): text.get_window_extent() for text in axes.texts if text.get_text()}
+    assert set(TITLES) <= set(written)
+    boxes = [[box.x0, box.y0, box.x1, box.y1] for box in written.values()]
+    assert overlap_area(boxes) < 1
+    assert axes.get_aspect() == 1
+    discs = [patch for patch in axes.patches if type(patch).__name__ == "Circle"]
+    np.testing.assert_allclose([disc.radius for disc in discs], embedding.chart.floor.high)
+    assert "of the variance" in axes.get_xlabel()
+    save(figure, tmp_path / "map.svg")
+    assert (tmp_path / "map.svg").stat().st_size > 10_000
+
+
+def test_arrows_are_the_concepts_that_move_the_models_most(study) -> None:
+    embedding, about, _ = study
+    arrows = map_figure.concept_arrows(embedding, about)
+    moved = embedding.count.std(axis=0)
+    first = about.vocabulary.names.index(arrows[0].name)
+    assert 1 <= len(arrows) <= 8 and moved[first] > 0
+    # To scale among each other: the ratio of tips is the ratio of loadings.
+    lengths = [np.linalg.norm(arrow.tip) for arrow in arrows]
+    loadings = [np.linalg.norm(embedding.chart.components[:, about.vocabulary.names.index(a.name)]) for a in arrows]
+    np.testing.assert_allclose(np.array(lengths) / lengths[0], np.array(loadings) / loadings[0])
+
+
+def test_pairs_within_the_noise_floor_are_hatched(study, tmp_path: Path) -> None:
+    embedding, about, _ = study
+    figure = figures.draw_distances(embedding, about)
+    grid = figure.axes[1]
+    unresolved = int((~embedding.measures["euclidean"].resolved[~np.eye(4, dtype=bool)]).sum())
+    assert unresolved >= 2
+    assert sum(bool(patch.get_hatch()) for patch in grid.patches) == unresolved
+    order = figures.leaf_order(embedding.groups.merges)
+    assert [label.get_text() for label in grid.get_xticklabels()] == [TITLES[model] for model in order]
+    assert sorted(order) == [0, 1, 2, 3]
+    save(figure, tmp_path / "distances.svg")
+
+
+def test_bars_show_counts_with_their_intervals(study, tmp_path: Path) -> None:
+    embedding, about, _ = study
+    figure = figures.draw_categories(embedding, about)
+    assert len(figure.axes) == 14
+    last = figure.axes[6]
+    np.testing.assert_allclose([bar.get_width() for bar in last.patches], embedding.unique.value[:, -1])
+    assert [axes.get_title() for axes in figure.axes[:7]] == [*about.vocabulary.categories, "all"]
+    save(figure, tmp_path / "categories.svg")
+
+
+def test_complementarity_writes_every_number(study, tmp_path: Path) -> None:
+    embedding, about, _ = study
+    figure = figures.draw_complementarity(embedding, about)
+    order = figures.leaf_order(embedding.groups.merges)
+    shown = embedding.overlap.only[np.ix_(order, order)] + np.diag(np.diag(embedding.overlap.shared)[order])
+    assert [int(text.get_text()) for text in figure.axes[0].texts] == shown.ravel().tolist()
+    save(figure, tmp_path / "complementarity.svg")
+
+
+@pytest.mark.parametrize("covariate", ["", "imagenet/x/acc"])
+def test_crossing_frames_survivors_and_leaves_undefined_cells_open(covariate: str, tmp_path: Path) -> None:
+    cells = [
+        ("object", "detection", 0.9, "true"),
+        ("scene", "detection", np.nan, "false"),
+        ("object", "few_shot", -0.2, "false"),
+        ("scene", "few_shot", 0.1, "false"),
+    ]
+    kinds = [("pearson", ""), ("spearman", "")] + ([("pearson", covariate)] if covariate else [])
+    rows = [(method, held, *cell) for method, held in kinds for cell in cells]
+    columns = dict(
+        zip(("method", "covariate", "category", "task", "r", "survives"), map(np.array, zip(*rows)), strict=True)
+    )
+    table = columns | {"dataset": np.full(len(rows), "d"), "metric": np.full(len(rows), "m")}
+    table["r"] = table["r"].astype(float)
+    if not covariate:
+        table["covariate"] = np.full(len(rows), np.nan)
+    figure = figures.draw_crossing(table, 0.95)
+    panels = figure.axes[: len(kinds)]
+    assert [len(panel.patches) for panel in panels] == [1] * len(kinds)
+    assert [panel.get_title() for panel in panels][-1] == ("Pearson r given covariate" if covariate else "Spearman ρ")
+    assert sorted(text.get_text() for text in panels[0].texts) == ["-.20", ".10", ".90", "–"]
+    save(figure, tmp_path / "performance.svg")
+
+
+def test_one_family_one_style_controls_grey(study) -> None:
+    _, about, _ = study
+    style = map_figure.family_style(about)
+    assert list(style) == ["control", "Supervised", "SimCLR"]
+    assert len({color for color, _ in style.values()}) == len({marker for _, marker in style.values()}) == 3

@@ -1,0 +1,143 @@
+"""Sentences claim what intervals and nulls support, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.lce.complementarity import overlap
+from intermodel.lce.embedding import Clusters, Embedding, Map, Measure
+from intermodel.lce.files import About, Model
+from intermodel.lce.findings import crossing_findings, findings
+from intermodel.lce.performance import Outcomes, Result, cross
+from intermodel.lce.settings import Settings
+from intermodel.lce.uncertainty import Estimate, NoiseFloor
+from intermodel.lce.vectors import by_category
+
+
+@pytest.fixture
+def about(vocabulary: Vocabulary) -> About:
+    models = tuple(Model(n, n, "trained", n == "C", "layer4", 40) for n in ("A", "B", "C"))
+    return About("scenes", 320, 16, models, vocabulary, Settings(clusters=2), 0.005, 0.04, "category", ())
+
+
+@pytest.fixture
+def make_embedding(vocabulary: Vocabulary) -> Callable[..., Embedding]:
+    """Three models with chosen counts; intervals of a chosen half-width, presence from the counts."""
+
+    def make(count: np.ndarray, width: float = 0.5, floor: float = 1.0, distance: float = 3.0) -> Embedding:
+        def around(value: np.ndarray) -> Estimate:
+            number = np.asarray(value, float)
+            return Estimate(number, np.full(number.shape, width / 2), number - width, number + width)
+
+        detectors, unique = by_category(count, vocabulary.category, 6)
+        detectors, unique = (np.column_stack([part, part.sum(axis=1)]) for part in (detectors, unique))
+        sets, models = overlap(count), len(count)
+        gaps = distance * (np.arange(models)[:, None] + np.arange(models)) * (1 - np.eye(models))
+        noise = NoiseFloor(np.full(models, floor / 2), np.full(models, floor))
+        measure = Measure(around(gaps), noise, gaps > floor)
+        plane = Map(np.zeros((models, 2)), (), noise, np.ones(2), np.zeros((2, 18)), np.nan)
+        merges = np.array([[0, 1, distance, 2], [2, 3, 2 * distance, 3.0]])
+        groups = Clusters(
+            merges, np.array([0, 0, 1]), np.array([0.5, 0.4, 0]), np.array([0.3]), np.eye(3), np.array([0.6, np.nan])
+        )
+        total = unique[:, -1]
+        return Embedding(
+            count,
+            count.astype(float),
+            (count > 0).astype(float),
+            around(detectors),
+            around(unique),
+            dict.fromkeys(("euclidean", "cosine", "jaccard", "hellinger"), measure),
+            plane,
+            groups,
+            sets,
+            around(sets.only),
+            around(total[:, None] - total),
+            count.sum(axis=1) == 0,
+        )
+
+    return make
+
+
+COUNT = np.zeros((3, 18), np.int64)
+COUNT[0, :6], COUNT[1, 2:6], COUNT[2, 5] = 2, 1, 1
+
+
+def said(embedding: Embedding, about: About) -> str:
+    return " ".join(finding.statement for finding in findings(embedding, about))
+
+
+def test_differences_beyond_the_noise_floor_are_claimed(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    text = said(make_embedding(COUNT), about)
+    assert (
+        "**A** and **B** are closest (Euclidean distance 3, 95% interval 2.5 to 3.5), above the noise floor of 1"
+        in text
+    )
+    assert "**A** detects the most different concepts (6, 95% interval 5.5 to 6.5), 2 more than **B**" in text
+
+
+def test_differences_within_the_noise_floor_are_not(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    text = said(make_embedding(COUNT, width=2.5, floor=4), about)
+    assert "within the noise floor of 4: these images cannot tell them apart" in text
+    assert "its lead of 2 over **B** is within the uncertainty (interval -0.5 to 4.5)" in text
+
+
+def test_training_is_compared_with_the_control(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    text = said(make_embedding(COUNT), about)
+    assert "**C**, without training, detects 1 concept (concept 6)" in text
+    assert "**A** 5 (4.5 to 5.5), **B** 3 (2.5 to 3.5)" in text
+    assert "All trained models surely detect, and the control does not: concept 3, concept 4, concept 5." in text
+    unsure = said(make_embedding(COUNT, width=4), about)
+    assert "For **B** the interval reaches 0: no gain can be claimed." in unsure
+    no_control = replace(about, models=tuple(replace(model, control=False) for model in about.models))
+    assert "without training" not in said(make_embedding(COUNT), no_control)
+
+
+def test_concepts_of_one_model_alone_must_be_beyond_doubt(
+    about: About, make_embedding: Callable[..., Embedding]
+) -> None:
+    embedding = make_embedding(COUNT)
+    assert "**A** alone: concept 1, concept 2." in said(embedding, about)
+    presence = embedding.presence.copy()
+    presence[1, :2] = 0.3
+    doubtful = said(replace(embedding, presence=presence), about)
+    assert "No concept belongs to one model alone beyond doubt" in doubtful
+
+
+def test_unstable_clusters_are_called_so(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    text = said(make_embedding(COUNT), about)
+    assert "**A** and **B** (together in 60% of the draws, unstable); **C**" in text
+
+
+def test_ensemble_of_two(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    count = COUNT.copy()
+    count[1, 10:12] = 1
+    text = said(make_embedding(count), about)
+    assert (
+        "Together, **A** and **B** detect 8 concepts (the best single model 6, all models 8; **A** and **B** suffice"
+        in text
+    )
+
+
+def test_nothing_detected_at_all_is_no_crash(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    text = said(make_embedding(np.zeros((3, 18), np.int64)), about)
+    assert "detects 0 concepts" in text and "Together" not in text
+
+
+def test_crossing_names_survivors_or_says_none() -> None:
+    generator = np.random.default_rng(2)
+    results = (Result("detection", "x", "AP"), Result("linear", "y", "accuracy"))
+    quality = generator.normal(size=14)
+    outcomes = Outcomes(results, np.column_stack([quality, generator.normal(size=14)]), np.ones(2, bool))
+    predictors = np.column_stack([quality + 0.05 * generator.normal(size=14), generator.normal(size=14)])
+    found = crossing_findings(cross(predictors, outcomes, draws=999), results, ["object", "scene"], 14, 0.95)
+    assert "of 4 cells 1 survives: object and detection (+1.00, adjusted p 0.001)" in found[0].statement
+    assert "association, not cause" in found[0].statement
+    noise = crossing_findings(cross(generator.normal(size=(14, 2)), outcomes, draws=999), results, "ab", 14, 0.95)
+    assert all("none survives" in finding.statement and "needed)" in finding.statement for finding in noise)
+    constant = crossing_findings(cross(np.ones((14, 1)), outcomes), results, "a", 14, 0.95)
+    assert "undefined (predictor is constant)" in constant[0].statement

@@ -1,0 +1,18 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    from intermodel.lce import figures, map_figure
+    from intermodel.lce.files import read_embedding
+    from intermodel.plotting import save
+    from intermodel.store import read_table
+
+    embedding, about = read_embedding(snakemake.input.embedding)
+    output = snakemake.output
+    save(map_figure.draw_map(embedding, about), output.map)
+    save(figures.draw_distances(embedding, about), output.distances)
+    save(figures.draw_categories(embedding, about), output.categories)
+    save(figures.draw_complementarity(embedding, about), output.complementarity)
+    if hasattr(output, "performance"):
+        table = read_table(snakemake.input.performance)
+        save(figures.draw_crossing(table, about.settings.level), output.performance)
