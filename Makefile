@@ -8,7 +8,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models test lint lock run estimate layers clean-results resume bench
+.PHONY: help demo demo-models test lint lock document run estimate layers clean-results resume bench
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,3 +43,6 @@ lock: $(VENV)/installed ## Compile requirements.lock and envs/*.yaml anew from p
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \
 		--no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/python envs/compile.py
+
+document: $(VENV)/installed ## Write config/schema.json and the tables of config/README.md anew.
+	PYTHONPATH=workflow/scripts $(BIN)/python -m intermodel.study.document

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Names = Literal["auto"] | list[str]
 
@@ -187,9 +188,9 @@ class Augmentation(Keys):
     crop_ratio: list[float] | None = Field(None, description="Least and largest width / height of a crop.")
     flip: Share | None = Field(None, description="Probability of a horizontal flip.")
     jitter: Share | None = Field(None, description="Probability of the four colour changes that follow.")
-    brightness: Share | None = Field(None, description="Largest relative change of brightness.")
-    contrast: Share | None = Field(None, description="Largest relative change of contrast.")
-    saturation: Share | None = Field(None, description="Largest relative change of saturation.")
+    brightness: BelowOne | None = Field(None, description="Largest relative change of brightness.")
+    contrast: BelowOne | None = Field(None, description="Largest relative change of contrast.")
+    saturation: BelowOne | None = Field(None, description="Largest relative change of saturation.")
     hue: Annotated[float, Field(ge=0.0, le=0.5)] | None = Field(None, description="Largest turn of hue, in circles.")
     greyscale: Share | None = Field(None, description="Probability of losing all colour.")
     blur: Share | None = Field(None, description="Probability of a Gaussian blur.")
@@ -390,7 +391,7 @@ class Probe(Keys):
 
     datasets: Names = Field("auto", description="Data sets to use; auto: all with labels; []: none.")
     penalties: list[Annotated[float, Field(gt=0.0)]] = Field(
-        [0.001, 0.01, 0.1, 1.0],
+        [0.0001, 0.001, 0.01, 0.1, 1.0],
         min_length=1,
         max_length=20,
         description="Inverse strengths of the L2 penalty to choose from (scikit-learn's C), rising.",
@@ -403,7 +404,7 @@ class Probe(Keys):
         100000, description="Training images at most, the same share of every class."
     )
     max_iterations: Positive = Field(300, description="L-BFGS iterations per penalty.")
-    tolerance: Annotated[float, Field(gt=0.0)] = Field(0.001, description="L-BFGS stops at this largest gradient.")
+    tolerance: Annotated[float, Field(gt=0.0)] = Field(0.00001, description="L-BFGS stops at this largest gradient.")
     neighbours: Positive = Field(20, description="k of the k-NN probe.")
     temperature: Annotated[float, Field(gt=0.0)] = Field(
         0.07, description="A neighbour's vote weighs exp(cosine / temperature)."
