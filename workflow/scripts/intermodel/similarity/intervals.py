@@ -15,10 +15,9 @@ from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
 from intermodel.similarity.measures import compare, measure_names
 from intermodel.similarity.representation import chosen_images, represent
-from intermodel.store import align, read_pooled, write_table
+from intermodel.store import align, create, read_pooled, write_strings
 
 PathLike = str | os.PathLike[str]
-COLUMNS = ("model_a", "layer_a", "model_b", "layer_b", "measure", "standard_error", "scale", "subsamples", "images")
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,8 @@ def standard_errors(
     images = len(representations[0])
     names = measure_names(measures, variance)
     pairs = list(combinations(range(len(representations)), 2))
+    if not pairs or not subsamples:
+        return StandardErrors([], names, np.empty((0, len(names))), np.zeros(len(names), dtype=bool))
     generator = np.random.default_rng(seed)
     value = np.full((subsamples, len(pairs), len(names)), np.nan)
     adjusted = np.full_like(value, np.nan)
@@ -93,14 +94,14 @@ def standard_errors(
                 if name not in found.saturated:
                     value[draw, position, column] = found.value[name]
                     adjusted[draw, position, column] = found.adjusted[name]
-    use_adjusted = np.isfinite(adjusted).any(axis=(0, 1))
+    use_adjusted: NDArray[np.bool_] = np.asarray(np.isfinite(adjusted).any(axis=(0, 1)))
     values = np.where(use_adjusted, adjusted, value)
     # An odd image makes the halves a little smaller than what they leave out.
     factor = np.sqrt((images // 2) / (images - images // 2))
     return StandardErrors(pairs, names, factor * values.std(axis=0, ddof=1), use_adjusted)
 
 
-def similarity_intervals(
+def subsample_similarity(
     features: Sequence[PathLike],
     output: PathLike,
     interval_measures: Sequence[str],
@@ -117,39 +118,34 @@ def similarity_intervals(
     features
         Feature files, one of each model.
     output
-        CSV: model_a, layer_a, model_b, layer_b (a before b in the alphabet), measure, standard_error, scale
-        (``adjusted`` or ``value``), subsamples, images in a half.
+        HDF5: `model_a`, `layer_a`, `model_b`, `layer_b` (P,), a before b in the alphabet; `measure` (m,);
+        `standard_error` (P, m); `adjusted` (m,), whether the error is that of the null-adjusted value.
     interval_measures, variance, neighbours, subsamples
-        See `standard_errors`.
+        See `standard_errors`; 0 subsamples give a file without pairs.
     seed
         The study's seed.
     images
         Largest number of images used; None uses all.
     """
-    files = sorted((read_pooled(path) for path in features), key=lambda file: str(file.attributes["model"]))
-    if subsamples == 0 or len(files) < 2:
-        write_table(output, {name: [] for name in COLUMNS})
-        return
-    if subsamples < 10:
+    if 0 < subsamples < 10:
         raise UserError(f"`subsamples` is {subsamples}, expected 0 or at least 10.")
-    ids = files[0].ids[chosen_images(files[0].ids, images)]
-    values = []
-    for file in files:
-        values.append(file.values[align(ids, file.ids, f"the feature file of {file.attributes['model']}")])
+    files = sorted((read_pooled(path) for path in features), key=lambda file: str(file.attributes["model"]))
     dataset = str(files[0].attributes["dataset"])
+    ids = files[0].ids[chosen_images(files[0].ids, images)]
+    values = [file.values[align(ids, file.ids, f"the feature file of {file.attributes['model']}")] for file in files]
     errors = standard_errors(
-        values, interval_measures, variance, neighbours, subsamples, derive_seed(seed, "similarity", "halves", dataset)
+        values,
+        interval_measures,
+        variance,
+        neighbours,
+        subsamples,
+        derive_seed(seed, "similarity", "halves", dataset),
     )
-    rows = [
-        (
-            *(str(files[side].attributes[name]) for side in pair for name in ("model", "layer")),
-            name,
-            errors.values[position, column],
-            "adjusted" if errors.adjusted[column] else "value",
-            subsamples,
-            len(ids) // 2,
-        )
-        for position, pair in enumerate(errors.pairs)
-        for column, name in enumerate(errors.names)
-    ]
-    write_table(output, dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
+    with create(output, dataset=dataset, subsamples=subsamples, images=len(ids) // 2, seed=seed) as result:
+        for name in ("model", "layer"):
+            for side, letter in enumerate("ab"):
+                labels = [str(files[pair[side]].attributes[name]) for pair in errors.pairs]
+                write_strings(result, f"{name}_{letter}", labels)
+        write_strings(result, "measure", errors.names)
+        result["standard_error"] = errors.values
+        result["adjusted"] = errors.adjusted

@@ -196,12 +196,11 @@ def read_header(path: PathLike) -> Header:
 def read_representation(path: PathLike) -> Representation:
     """Read the representation of a basis file, 8 (N + D) r bytes for r directions."""
     with open_file(path) as file:
-        attributes = plain_attributes(file)
         basis = Basis(*(file[name][...] for name in ("left", "singular_values", "right", "row_square_norms", "mean")))
         neighbours = None
         if "neighbours" in file:
-            neighbours = Neighbours(file["neighbours"][...], float(attributes["tied_neighbours"]))
-    return Representation(basis, neighbours, str(attributes["without_neighbours"]))
+            neighbours = Neighbours(file["neighbours"][...], float(file.attrs["tied_neighbours"]))
+        return Representation(basis, neighbours, str(file.attrs["without_neighbours"]))
 
 
 def _check_finite(path: PathLike, ids: NDArray[np.str_], values: NDArray[np.float32]) -> None:

@@ -1,0 +1,9 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    import json
+
+    from intermodel.similarity.pair import compare_models
+
+    compare_models(snakemake.input.a, snakemake.input.b, snakemake.output[0], **json.loads(snakemake.params.settings))

@@ -1,0 +1,13 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    from intermodel.similarity.figures import draw_figures
+    from intermodel.similarity.summary import read_models
+
+    draw_figures(
+        snakemake.input.pairs,
+        snakemake.input.intervals,
+        read_models(snakemake.params.models),
+        dict(snakemake.output.items()),
+    )

@@ -1,0 +1,9 @@
+import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
+from intermodel.engine.job import job
+
+with job(snakemake.log[0]):
+    import json
+
+    from intermodel.similarity.intervals import subsample_similarity
+
+    subsample_similarity(snakemake.input.features, snakemake.output[0], **json.loads(snakemake.params.settings))
