@@ -8,7 +8,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from intermodel.data.listing import listing_digest
-from intermodel.engine.code_hash import code_of
+from intermodel.engine.code_hash import code_of, content_of
 from intermodel.engine.device import gpus_wanted
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -117,3 +117,11 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _executed(other)
         else:
             yield from _executed(child)
+
+
+def content_of(paths: Iterable[Path]) -> str:
+    """Digest of the names and contents of files that are not Python, e.g. templates and captions."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

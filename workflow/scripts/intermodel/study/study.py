@@ -118,6 +118,20 @@ class Study(schema.StudyKeys):
             }
         )
 
+    def page(self) -> str:
+        """What the report says of the study itself, as JSON."""
+        analyses = ("concepts", "similarity", "probe", "quality", "lce")
+        return _json(
+            {
+                "name": self.name,
+                "seed": self.seed,
+                "report": self.report.model_dump(mode="json"),
+                "analyses": {name: json.loads(self.settings(name)) for name in analyses},
+                "used": {name: self.datasets_for(name) for name in analyses},
+                **json.loads(self.describe()),
+            }
+        )
+
     def describe(self) -> str:
         """Names, titles, families and layers of all models, for tables and figures, as JSON."""
         return _json(
