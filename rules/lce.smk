@@ -1,4 +1,5 @@
-# The layer of each model that enters the embedding, and the data sets whose probes are crossed with it.
+# What has each model learned, compared with the others? Models become points in the space of the concepts that their
+# units detect; everything follows from the tallies. The layer of each model that enters the embedding, and the data sets whose probes are crossed with it.
 LCE_LAYER = {
     model: STUDY.analyses.lce.layers.get(model, STUDY.layers(model)[-1])
     for model in MODELS
@@ -14,7 +15,9 @@ LCE_TABLES = [
     "ensemble",
     "categories",
     "performance",
+    "agreement",
     "findings",
+    "warnings",
 ]
 LCE_FIGURES = ["map", "distances", "categories", "complementarity"] + (
     ["performance"] if LCE_CROSSED else []
@@ -32,6 +35,11 @@ rule embed_models:
         performance=(
             [expand(STUDY.analyses.lce.performance)]
             if STUDY.analyses.lce.performance
+            else []
+        ),
+        similarities=lambda wildcards: (
+            [PATHS.table("similarity", "pairs", wildcards.dataset)]
+            if wildcards.dataset in STUDY.datasets_for("similarity")
             else []
         ),
     output:

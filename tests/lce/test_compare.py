@@ -50,7 +50,21 @@ def result(tallies: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
         f"{name},normals,y,mean_angular_error_deg,{value}" for name, value in zip(NAMES, (9, 8, 7, 6, 5), strict=True)
     ]
     table.write_text("\n".join(lines) + "\n")
-    compare_models(tallies, describe(NAMES), folder, "scenes", SETTINGS | {"performance": str(table)})
+    pairs = [
+        {
+            "model_a": a,
+            "layer_a": "layer4",
+            "model_b": b,
+            "layer_b": "layer4",
+            "measure": "svcca",
+            "adjusted": 0.1 * i + 0.01 * j,
+        }
+        for i, a in enumerate(NAMES)
+        for j, b in enumerate(NAMES[: i + 1])
+    ]
+    store.write_table(folder / "pairs.csv", pairs)
+    chosen = SETTINGS | {"performance": str(table)}
+    compare_models(tallies, describe(NAMES), folder, "scenes", chosen, similarities=folder / "pairs.csv")
     return folder
 
 
@@ -85,6 +99,12 @@ def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
     assert all(reason == "predictor is constant" for reason in table["reason"][undefined])
     # Four models allow 24 permutations: no p-value is below 1/24.
     assert np.nanmin(table["p"]) >= 1 / 24 - 1e-12 and (table["survives"] == "false").all()
+
+
+def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
+    table = store.read_table(result / "agreement.csv")
+    assert table["measure"].tolist() == ["svcca"] and table["models"] == [4] and table["draws"] == [23]
+    assert -1 <= table["r"][0] <= 1 and table["p"][0] >= 1 / 24
 
 
 def test_findings_rest_on_tables_that_exist(result: Path) -> None:
@@ -166,6 +186,7 @@ def test_layers_of_different_width_and_crops_are_warned_of(
     other = write_model(tmp_path / "narrow.h5", 3, narrow)
     compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
     warnings = json.loads(store.read_attributes(tmp_path / "lce.h5")["warnings"])
+    assert store.read_table(tmp_path / "warnings.csv")["statement"].tolist() == warnings
     assert len(warnings) == 3
     assert "different parts of the images" in warnings[0] and "20 to 40 units" in warnings[1]
     assert warnings[2].startswith("No concept is detected by Simclr")

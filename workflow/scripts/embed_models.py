@@ -18,4 +18,5 @@ with job(snakemake.log[0]):
         snakemake.wildcards.dataset,
         settings | {"performance": next(iter(snakemake.input.performance), None)},
         probes={dataset: {model["name"]: next(files) for model in models} for dataset in settings["probed"]},
+        similarities=next(iter(snakemake.input.similarities), None),
     )

@@ -18,13 +18,14 @@ from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
 from intermodel.lce import performance, tables
+from intermodel.lce.agreement import agreement_sentence, agreements
 from intermodel.lce.embedding import Embedding, embed
 from intermodel.lce.evidence import best_iou, detectors, gather
 from intermodel.lce.files import About, Model, write_embedding
 from intermodel.lce.findings import Finding, crossing_findings, findings
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import Resampling, resampling
-from intermodel.store import open_file, plain_attributes, read_attributes, write_table
+from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
 
 # Attributes of a tally that must agree, and what they are called.
 COMPARED = {
@@ -76,6 +77,7 @@ def compare_models(
     dataset: str,
     settings: Mapping[str, Any],
     probes: Mapping[str, Mapping[str, str]] | None = None,
+    similarities: str | Path | None = None,
 ) -> None:
     """Embed the models of a study and write the embedding, its tables and its findings.
 
@@ -94,6 +96,8 @@ def compare_models(
         performance, the path of a table of downstream results or None.
     probes
         Probe files by data set and model, for the study's own downstream results.
+    similarities
+        Table of pairs of the similarity analysis on the same data set.
 
     Raises
     ------
@@ -133,7 +137,9 @@ def compare_models(
         write_table(folder / f"{name}.csv", rows)
     rows, sentences = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
     write_table(folder / "performance.csv", rows or {name: [] for name in tables.PERFORMANCE_COLUMNS})
-    statements = findings(embedding, about) + sentences
+    rows, agreement = _agree(embedding, about, similarities)
+    write_table(folder / "agreement.csv", rows or {name: [] for name in tables.AGREEMENT_COLUMNS})
+    statements = findings(embedding, about) + sentences + agreement
     write_table(
         folder / "findings.csv",
         {
@@ -141,6 +147,7 @@ def compare_models(
             "table": [finding.table for finding in statements],
         },
     )
+    write_table(folder / "warnings.csv", {"statement": list(about.warnings)})
     # Last, since everything that follows depends on it.
     write_embedding(folder / "lce.h5", embedding, about)
 
@@ -280,6 +287,25 @@ def _cross(
         tables.performance(crossings, outcomes.results, categories, settings.covariate, settings.level),
         crossing_findings(crossings, outcomes.results, categories, len(trained), settings.level),
     )
+
+
+def _agree(embedding: Embedding, about: About, path: str | Path | None) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Agreement with the similarity of representations over the trained models, as rows and sentences."""
+    settings = about.settings
+    trained = [number for number, model in enumerate(about.models) if not model.control]
+    if path is None or len(trained) < 2:
+        return [], []
+    results = agreements(
+        embedding.measures[settings.distance].value.value[np.ix_(trained, trained)],
+        read_table(path),
+        {about.models[number].name: about.models[number].layer for number in trained},
+        settings.permutations,
+        derive_seed(settings.seed, "lce", "agreement"),
+    )
+    if not results:
+        return [], []
+    sentence = agreement_sentence(results, len(trained), settings.level)
+    return tables.agreement(results, settings.distance, len(trained)), [Finding(sentence, "agreement.csv")]
 
 
 def probe_outcomes(probes: Mapping[str, Mapping[str, str]], models: Sequence[Model]) -> performance.Outcomes | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from intermodel.lce.agreement import Agreement
 from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import Embedding
 from intermodel.lce.files import About
@@ -19,6 +20,8 @@ PERFORMANCE_COLUMNS = (
     *("category", "task", "dataset", "metric", "method", "covariate", "models"),
     *("r", "p", "p_adjusted", "q", "survives", "reason"),
 )
+
+AGREEMENT_COLUMNS = ("measure", "distance", "models", "r", "p", "draws", "reason")
 
 
 def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[str, Rows]:
@@ -197,4 +200,20 @@ def performance(
         for crossing in crossings
         for row, category in enumerate(category_names)
         for column, result in enumerate(results)
+    ]
+
+
+def agreement(results: Sequence[Agreement], distance: str, models: int) -> Rows:
+    """A row for each measure of similarity that the distances were compared with."""
+    return [
+        {
+            "measure": result.measure,
+            "distance": distance,
+            "models": models,
+            "r": result.test.r,
+            "p": result.test.p,
+            "draws": result.test.draws,
+            "reason": result.test.reason,
+        }
+        for result in results
     ]
