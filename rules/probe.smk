@@ -3,8 +3,6 @@ PROBE_TABLES = ["accuracy", "differences", "disagreement", "findings"]
 
 
 rule probe_model:
-    message:
-        "Probing {wildcards.model} on {wildcards.dataset}"
     input:
         manifest=PATHS.manifest(),
         features=lambda wildcards: [
@@ -13,27 +11,27 @@ rule probe_model:
         ],
     output:
         PATHS.probe(),
-    params:
-        layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
-        settings=STUDY.settings("probe"),
-        code=code_of("probe_model.py"),
     log:
         PATHS.log("probe_model", "{dataset}", "{model}"),
     benchmark:
         PATHS.benchmark("probe_model", "{dataset}", "{model}")
+    conda:
+        "../envs/probe.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../envs/probe.yaml"
+    params:
+        layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
+        settings=STUDY.settings("probe"),
+        code=code_of("probe_model.py"),
+    message:
+        "Probing {wildcards.model} on {wildcards.dataset}"
     script:
         "../workflow/scripts/probe_model.py"
 
 
 rule summarise_probes:
-    message:
-        "Comparing the probes of all models on {wildcards.dataset}"
     input:
         probes=[PATHS.probe(model=model) for model in MODELS],
     output:
@@ -41,43 +39,45 @@ rule summarise_probes:
         differences=PATHS.table("probe", "differences"),
         disagreements=PATHS.table("probe", "disagreement"),
         statements=PATHS.table("probe", "findings"),
-    params:
-        models=STUDY.describe(),
-        code=code_of("summarise_probes.py"),
     log:
         PATHS.log("summarise_probes", "{dataset}"),
     benchmark:
         PATHS.benchmark("summarise_probes", "{dataset}")
+    conda:
+        "../envs/probe.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
-    conda:
-        "../envs/probe.yaml"
+    params:
+        models=STUDY.describe(),
+        code=code_of("summarise_probes.py"),
+    message:
+        "Comparing the probes of all models on {wildcards.dataset}"
     script:
         "../workflow/scripts/summarise_probes.py"
 
 
 rule plot_probes:
-    message:
-        "Drawing the probe accuracies on {wildcards.dataset}"
     input:
         accuracy=PATHS.table("probe", "accuracy"),
     output:
         PATHS.figure("probe", "accuracy"),
-    params:
-        models=STUDY.describe(),
-        code=code_of("plot_probes.py"),
     log:
         PATHS.log("plot_probes", "{dataset}"),
     benchmark:
         PATHS.benchmark("plot_probes", "{dataset}")
+    conda:
+        "../envs/probe.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
-    conda:
-        "../envs/probe.yaml"
+    params:
+        models=STUDY.describe(),
+        code=code_of("plot_probes.py"),
+    message:
+        "Drawing the probe accuracies on {wildcards.dataset}"
     script:
         "../workflow/scripts/plot_probes.py"
 

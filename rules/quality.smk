@@ -12,8 +12,6 @@ QUALITY_FIGURES = ["scores", "activation_rates", "calibration", "models"]
 
 
 rule score_model:
-    message:
-        "Scoring the images of {wildcards.dataset} by {wildcards.model}"
     input:
         features=lambda wildcards: [
             PATHS.features(wildcards.dataset, wildcards.model, layer)
@@ -22,53 +20,53 @@ rule score_model:
         probe=PATHS.probe(),
     output:
         PATHS.quality(),
-    params:
-        layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
-        settings=STUDY.settings("quality"),
-        code=code_of("score_model.py"),
     log:
         PATHS.log("score_model", "{dataset}", "{model}"),
     benchmark:
         PATHS.benchmark("score_model", "{dataset}", "{model}")
+    conda:
+        "../envs/quality.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../envs/quality.yaml"
+    params:
+        layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
+        settings=STUDY.settings("quality"),
+        code=code_of("score_model.py"),
+    message:
+        "Scoring the images of {wildcards.dataset} by {wildcards.model}"
     script:
         "../workflow/scripts/score_model.py"
 
 
 rule summarise_quality:
-    message:
-        "Comparing the scores of all models on {wildcards.dataset}"
     input:
         qualities=[PATHS.quality(model=model) for model in MODELS],
         probes=[PATHS.probe(model=model) for model in MODELS],
     output:
         **{name: PATHS.table("quality", name) for name in QUALITY_TABLES},
-    params:
-        models=STUDY.describe(),
-        settings=STUDY.settings("quality"),
-        code=code_of("summarise_quality.py"),
     log:
         PATHS.log("summarise_quality", "{dataset}"),
     benchmark:
         PATHS.benchmark("summarise_quality", "{dataset}")
+    conda:
+        "../envs/quality.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 60 * attempt,
-    conda:
-        "../envs/quality.yaml"
+    params:
+        models=STUDY.describe(),
+        settings=STUDY.settings("quality"),
+        code=code_of("summarise_quality.py"),
+    message:
+        "Comparing the scores of all models on {wildcards.dataset}"
     script:
         "../workflow/scripts/summarise_quality.py"
 
 
 rule plot_quality:
-    message:
-        "Drawing the scores of all models on {wildcards.dataset}"
     input:
         layers=PATHS.table("quality", "layers"),
         scores=PATHS.table("quality", "scores"),
@@ -77,19 +75,21 @@ rule plot_quality:
         qualities=[PATHS.quality(model=model) for model in MODELS],
     output:
         **{name: PATHS.figure("quality", name) for name in QUALITY_FIGURES},
-    params:
-        models=STUDY.describe(),
-        code=code_of("plot_quality.py"),
     log:
         PATHS.log("plot_quality", "{dataset}"),
     benchmark:
         PATHS.benchmark("plot_quality", "{dataset}")
+    conda:
+        "../envs/quality.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
-    conda:
-        "../envs/quality.yaml"
+    params:
+        models=STUDY.describe(),
+        code=code_of("plot_quality.py"),
+    message:
+        "Drawing the scores of all models on {wildcards.dataset}"
     script:
         "../workflow/scripts/plot_quality.py"
 

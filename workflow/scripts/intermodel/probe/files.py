@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel import store
+from intermodel.engine.errors import UserError
 from intermodel.probe.accuracy import accuracy
 from intermodel.probe.knn import knn_predict
 from intermodel.probe.linear import fit_linear_probe
@@ -96,6 +97,12 @@ def probe_model(
             pooled = store.read_pooled(path)
             rows = store.align(ids[used], pooled.ids, str(path))
             values = pooled.values[rows]
+            bad = ~np.isfinite(values).all(axis=1)
+            if bad.any():
+                raise UserError(
+                    f"{path} holds features that are not finite for {int(bad.sum())} images, the first is "
+                    f"{str(ids[used][bad][0])!r}; check the model's weights, delete the file and run again."
+                )
             group = file.create_group(layer)
             # The same data sets under the group's own name, so that a group can be read alone.
             for name in ("id", "label", "split"):
