@@ -23,8 +23,9 @@ for dataset in DATASETS:
                 output:
                     paths,
                 params:
-                    dataset=STUDY.dataset_spec(dataset),
-                    model=STUDY.model_spec(model),
+                    # Functions, since a text with ${NAME} in it would be searched for wildcards.
+                    dataset=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
+                    model=lambda wildcards, spec=STUDY.model_spec(model): spec,
                     names=f"{dataset} {model}",
                     checkpoint=PLAN["checkpoints"].get(model, ""),
                     code=code_of("extract_features.py"),
