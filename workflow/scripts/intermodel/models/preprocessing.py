@@ -236,7 +236,8 @@ class Preprocessing:
                 f"The network's input is {tensor.dtype} of shape {tuple(tensor.shape)}, expected torch.float32 of "
                 f"shape (n, {', '.join(map(str, shape))}) as its preprocessing says."
             )
-        lowest, highest = tensor.amin(dim=(0, 2, 3)).cpu(), tensor.amax(dim=(0, 2, 3)).cpu()
+        extremes = [torch.aminmax(tensor[:, channel]) for channel in range(3)]
+        lowest, highest = (torch.stack(values).cpu() for values in zip(*extremes, strict=True))
         mean = torch.tensor(self.mean or (0.0,) * 3)
         std = torch.tensor(self.std or (1.0,) * 3)
         low, high = -mean / std, (1 - mean) / std
