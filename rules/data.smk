@@ -5,52 +5,52 @@ for dataset in DATASETS:
     rule:
         name:
             identifier("make_manifest", dataset)
-        message:
-            f"Reading the images of {dataset}"
         output:
             manifest=PATHS.manifest(dataset),
             images=[PATHS.images(dataset)] if generated else [],
-        params:
-            spec=STUDY.dataset_spec(dataset),
-            listing=PLAN["listings"][dataset],
-            code=code_of("make_manifest.py"),
         log:
             PATHS.log("make_manifest", dataset),
         benchmark:
             PATHS.benchmark("make_manifest", dataset)
+        conda:
+            "../envs/data.yaml"
         threads: 1 if generated else 4
         resources:
             mem_mb=growing(1000),
             runtime=lambda wildcards, attempt: 120 * attempt,
-        conda:
-            "../envs/data.yaml"
+        params:
+            spec=STUDY.dataset_spec(dataset),
+            listing=PLAN["listings"][dataset],
+            code=code_of("make_manifest.py"),
+        message:
+            f"Reading the images of {dataset}"
         script:
             "../workflow/scripts/make_manifest.py"
 
     rule:
         name:
             identifier("decode_label_maps", dataset)
-        message:
-            f"Decoding the label maps of {dataset}"
         input:
             manifest=PATHS.manifest(dataset),
             images=[PATHS.images(dataset)] if generated else [],
         output:
             PATHS.segmentation(dataset),
-        params:
-            spec=STUDY.dataset_spec(dataset),
-            listing=PLAN["listings"][dataset],
-            code=code_of("decode_label_maps.py"),
         log:
             PATHS.log("decode_label_maps", dataset),
         benchmark:
             PATHS.benchmark("decode_label_maps", dataset)
+        conda:
+            "../envs/data.yaml"
         threads: 1 if generated else 4
         resources:
             mem_mb=growing(1000),
             runtime=lambda wildcards, attempt: 120 * attempt,
-        conda:
-            "../envs/data.yaml"
+        params:
+            spec=STUDY.dataset_spec(dataset),
+            listing=PLAN["listings"][dataset],
+            code=code_of("decode_label_maps.py"),
+        message:
+            f"Decoding the label maps of {dataset}"
         script:
             "../workflow/scripts/decode_label_maps.py"
 
@@ -58,4 +58,8 @@ for dataset in DATASETS:
 rule data:
     input:
         [PATHS.manifest(dataset) for dataset in DATASETS],
-        [PATHS.segmentation(dataset) for dataset in DATASETS if STUDY.has_masks(dataset)],
+        [
+            PATHS.segmentation(dataset)
+            for dataset in DATASETS
+            if STUDY.has_masks(dataset)
+        ],

@@ -80,7 +80,7 @@ class ClassTable:
                 f"{where} is an RGB image, expected one channel (greyscale or palette), or a table with the columns "
                 f"name, r, g, b instead of {self.name}"
             )
-        present, inverse = np.unique(pixels, return_inverse=True)
+        present, inverse = _distinct(pixels)
         number = {value: label.number for value, label in zip(self.values, self.labels)}
         unknown = [int(v) for v in present if int(v) not in number and int(v) not in self.void | self.unlabelled]
         if unknown:
@@ -98,6 +98,16 @@ class ClassTable:
 
     def _show(self, value: int) -> str:
         return str((value >> 16, (value >> 8) & 255, value & 255)) if self.colored else str(value)
+
+
+def _distinct(pixels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """As `numpy.unique` with the inverse, without sorting where values are small."""
+    if pixels.size == 0 or pixels.min() < 0 or pixels.max() > 0xFFFF:
+        return np.unique(pixels, return_inverse=True)
+    present = np.flatnonzero(np.bincount(pixels.ravel()))
+    position = np.zeros(int(present[-1]) + 1, np.intp)
+    position[present] = np.arange(len(present))
+    return present, position[pixels]
 
 
 def read_class_table(

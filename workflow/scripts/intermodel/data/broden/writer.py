@@ -100,12 +100,12 @@ def _by_category(dataset: Dataset, i: int) -> tuple[Layers, ImageLabels, tuple[i
 
 
 def _add(sums: dict[tuple[str, int], _Sums], layers: Layers, image_labels: ImageLabels, size: tuple[int, int]) -> None:
-    """Count an image: a label covers a pixel once, however many layers of a category show it."""
+    """Count an image; as in Broden, a pixel that has a label in two layers covers two pixels."""
     covered: dict[tuple[str, int], float] = {}
-    for category in dict.fromkeys(category for category, _ in layers):
-        stack = np.stack([layer for other, layer in layers if other == category])
-        for number in np.unique(stack[stack > 0]).tolist():
-            covered[category, number] = float((stack == number).any(axis=0).mean())
+    for category, layer in layers:
+        numbers, pixels = np.unique(layer[layer > 0], return_counts=True)
+        for number, count in zip(numbers.tolist(), pixels.tolist()):
+            covered[category, number] = covered.get((category, number), 0.0) + count / layer.size
     for category, number in image_labels:
         covered[category, number] = 1.0
     for key, share in covered.items():

@@ -95,7 +95,7 @@ class Scenes(Dataset):
         """Image i with its masks."""
         split, number = str(self.ids[i]).split("/")
         if self._images is not None:
-            file = _opened(self._images, os.getpid())
+            file = self._file()
             row = int(self._rows[i])
             return Scene(file["images"][row], file["layers"][row], int(self.labels[i]))
         values = self._values
@@ -103,9 +103,17 @@ class Scenes(Dataset):
             values["seed"], split, int(number), values["size"], values["shift"], float(values["shift_strength"])
         )
 
+    def _file(self) -> h5py.File:
+        assert self._images is not None
+        try:
+            changed = Path(self._images).stat().st_mtime_ns
+        except OSError:
+            changed = 0  # opening it tells what is wrong
+        return _opened(self._images, changed, os.getpid())
+
     def image(self, i: int) -> NDArray[np.uint8]:
         if self._images is not None:
-            pixels: NDArray[np.uint8] = _opened(self._images, os.getpid())["images"][int(self._rows[i])]
+            pixels: NDArray[np.uint8] = self._file()["images"][int(self._rows[i])]
             return pixels
         return self.scene(i).image
 
@@ -133,6 +141,6 @@ class Scenes(Dataset):
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, process: int) -> h5py.File:
-    # One handle per process: an HDF5 handle does not survive a fork.
+def _opened(path: str, changed: int, process: int) -> h5py.File:
+    # A handle for each process, since none survives a fork, and for each state of the file.
     return store.open_file(path)
