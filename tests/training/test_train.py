@@ -167,6 +167,23 @@ def test_a_diverging_loss_names_model_and_step():
         train(Breaks(), images, labels, recipe("supervised"), seed=0, name="wild")
 
 
+def test_too_little_memory_is_told_in_one_sentence():
+    images, labels = stripes()
+
+    class Large(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone = small_backbone()
+
+        def forward(self, values):
+            if len(values) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return self.backbone(values)
+
+    with pytest.raises(UserError, match="model large does not fit into the memory of cpu with batches of 32 images"):
+        train(Large(), images, labels, recipe("supervised"), seed=0, name="large")
+
+
 def test_a_collapse_is_reported(caplog):
     images, labels = stripes()
 

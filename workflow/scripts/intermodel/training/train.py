@@ -98,7 +98,7 @@ def train(
     ------
     UserError
         If there are fewer images than a batch takes, if labels are missing, if the backbone does not give pooled
-        features, or if the loss stops being a finite number.
+        features, if the loss stops being a finite number, or if a batch does not fit into the device's memory.
     """
     classes, labels = _check(images, labels, recipe, name)
     target = torch.device(device)
@@ -107,7 +107,13 @@ def train(
         width = _feature_width(backbone, images, target, name)
         objective = create_objective(recipe, backbone, width, classes).to(target).train()
         normalise = _normaliser(mean, std, channel_order, target)
-        history = _optimise(objective, images, labels, recipe, seed, normalise, target, name)
+        try:
+            history = _optimise(objective, images, labels, recipe, seed, normalise, target, name)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"The training of model {name} does not fit into the memory of {device} with batches of "
+                f"{recipe.batch_size} images; make batch_size smaller."
+            ) from error
     backbone.to("cpu").eval().requires_grad_(False)
     if history.embedding_std[-1] < COLLAPSED:
         logger.warning(
@@ -130,7 +136,9 @@ def _optimise(
     name: str,
 ) -> History:
     optimizer = create_optimizer(objective, recipe)
-    channels_first = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+    channels_first = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    if _fits(channels_first, device):
+        channels_first = channels_first.to(device)
     targets = None if labels is None else torch.from_numpy(labels).to(device)
     random = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
     losses: list[Tensor] = []
@@ -141,13 +149,14 @@ def _optimise(
     with bar:
         batches = batch_indices(len(images), recipe.batch_size, recipe.steps, derive_seed(seed, "batches"))
         for step, chosen in enumerate(batches):
-            batch = torch.from_numpy(chosen).to(device)
+            batch = torch.from_numpy(chosen).to(channels_first.device)
             draws = draw(objective.views * len(chosen), random)
-            views = augment(channels_first[batch.repeat(objective.views)], recipe.augmentation, draws)
+            views = channels_first[batch.repeat(objective.views)].to(device)
+            views = augment(views, recipe.augmentation, draws)
             rates.append(learning_rate_at(step, recipe.steps, recipe.peak_learning_rate, recipe.warmup))
             for group in optimizer.param_groups:
                 group["lr"] = rates[-1]
-            loss, embedding = objective(normalise(views), None if targets is None else targets[batch])
+            loss, embedding = objective(normalise(views), None if targets is None else targets[batch.to(device)])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -163,6 +172,11 @@ def _optimise(
         learning_rate=np.array(rates),
         embedding_std=torch.stack(spreads).double().cpu().numpy(),
     )
+
+
+def _fits(images: Tensor, device: torch.device) -> bool:
+    """Whether all images may stay on the device: on a GPU, if they leave three quarters of its free memory."""
+    return device.type == "cuda" and images.nbytes < torch.cuda.mem_get_info(device)[0] / 4
 
 
 def create_optimizer(objective: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
