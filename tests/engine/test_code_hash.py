@@ -40,8 +40,9 @@ def scripts(tmp_path: Path) -> Path:
 
 def forget() -> None:
     """Digests are remembered for the life of a process; edits happen between processes."""
-    for function in (code_hash.code_of, code_hash._parse, code_hash._dump):
+    for function in (code_hash.code_of, code_hash._facts, code_hash._file):
         function.cache_clear()
+    code_hash._known.clear()
 
 
 def digest(scripts: Path, script: str = "tally.py") -> str:
@@ -142,3 +143,33 @@ def test_digests_differ_exactly_when_values_do(
     before = digest(folder, "script.py")
     (folder / "script.py").write_text(f"\n\nx  =  {second}  # {comment}\n", encoding="utf-8")
     assert (digest(folder, "script.py") == before) == (first == second)
+
+
+def test_the_memory_changes_nothing_but_the_time(
+    scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_hash, "_memory", None)
+    memory = tmp_path / "state" / "code.json"
+    before = digest(scripts)
+    edit(scripts, "intermodel/store.py", "return h5py", "return None")
+    after = digest(scripts)
+
+    def remembered() -> str:
+        forget()
+        code_hash.remember(memory)
+        return code_of("tally.py", scripts)
+
+    assert remembered() == after
+    assert list(memory.parent.iterdir()) == [memory]
+
+    def fail(tree: object) -> None:
+        raise AssertionError("parsed what was remembered")
+
+    monkeypatch.setattr(code_hash, "_without_docstrings", fail)
+    assert remembered() == after
+    monkeypatch.undo()
+    edit(scripts, "intermodel/store.py", "return None", "return h5py")
+    assert remembered() == before
+    memory.write_text("{half a fi")
+    assert remembered() == before
+    monkeypatch.setattr(code_hash, "_memory", None)
