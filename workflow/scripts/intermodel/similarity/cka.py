@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# Share of the biased estimate below which the unbiased one is 0 up to rounding.
+DEGENERATE = 1e-12
+
 
 def cka(product: Floats, singular_values_a: Floats, singular_values_b: Floats) -> float:
     """Linear CKA ``||Xc^T Yc||_F^2 / (||Xc^T Xc||_F ||Yc^T Yc||_F)`` (Kornblith et al. 2019, arXiv 1905.00414, eq. 5).
@@ -43,7 +46,8 @@ def cka_unbiased(
     Returns
     -------
     float
-        At most about 1, negative values possible; NaN where the estimate of a side with itself is not positive.
+        At most 1, negative values possible; NaN where a side's estimate with itself is 0, which happens when all
+        images are equally far apart (one unit for each image, say).
     """
     variance_a, variance_b = _relative(singular_values_a), _relative(singular_values_b)
     norms_a = row_square_norms_a / singular_values_a[0] ** 2
@@ -51,7 +55,7 @@ def cka_unbiased(
     cross = _hsic(float(variance_a @ product**2 @ variance_b), norms_a, norms_b)
     own_a = _hsic(float(variance_a @ variance_a), norms_a, norms_a)
     own_b = _hsic(float(variance_b @ variance_b), norms_b, norms_b)
-    if own_a <= 0.0 or own_b <= 0.0:
+    if own_a <= DEGENERATE * (variance_a @ variance_a) or own_b <= DEGENERATE * (variance_b @ variance_b):
         return float("nan")
     return float(cross / np.sqrt(own_a * own_b))
 

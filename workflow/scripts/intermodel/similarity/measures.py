@@ -235,7 +235,7 @@ def compare(a: Representation, b: Representation, measures: Sequence[str], varia
             value = cka_unbiased(product, spectrum_a, spectrum_b, basis_a.row_square_norms, basis_b.row_square_norms)
             _defined(result, "cka_unbiased", value, 0.0)
             if np.isnan(value):
-                _undefined(result, "cka_unbiased", "degenerate: the estimate of a side with itself is not positive")
+                _undefined(result, "cka_unbiased", "degenerate: all images are equally far apart on one side")
     if "procrustes_angle" in names:
         cosine = procrustes_cosine(product, spectrum_a, spectrum_b, tolerance)
         _defined(result, "procrustes_angle", procrustes_angle(cosine), float("nan"))
