@@ -8,7 +8,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from intermodel.data.listing import listing_digest
-from intermodel.engine.code_hash import code_of, content_of
+from intermodel.engine.code_hash import code_of, content_of, remember
 from intermodel.engine.device import gpus_wanted
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
@@ -16,6 +16,7 @@ from intermodel.engine.plan import file_digest, frozen_plan, split_by_presence
 from intermodel.study import load_study
 
 STATE = Path(".snakemake") / "intermodel"
+remember(STATE / "code.json")
 
 try:
     STUDY = load_study(

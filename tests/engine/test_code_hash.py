@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intermodel.engine import code_hash
-from intermodel.engine.code_hash import closure, code_of, imported_packages
+from intermodel.engine.code_hash import closure, code_of, content_of, imported_packages
 
 FILES = {
     "tally.py": "from intermodel.concepts.tally import tally\n\ntally(2)\n",
@@ -173,3 +173,13 @@ def test_the_memory_changes_nothing_but_the_time(
     memory.write_text("{half a fi")
     assert remembered() == before
     monkeypatch.setattr(code_hash, "_memory", None)
+
+
+def test_contents_of_other_files(tmp_path: Path) -> None:
+    files = [tmp_path / "b.css", tmp_path / "a.rst"]
+    for file in files:
+        file.write_text(file.name)
+    before = content_of(files)
+    assert content_of(reversed(files)) == before
+    files[0].write_text("changed")
+    assert content_of(files) != before

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +73,14 @@ def code_of(script: str, scripts: Path = SCRIPTS) -> str:
     if _memory is not None and len(_known) > number:
         _write(_memory)
     return f"{script}:{digest.hexdigest()[:16]}"
+
+
+def content_of(paths: Iterable[Path]) -> str:
+    """Digest of the names and contents of files that are not Python, e.g. templates and captions."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def closure(script: str, scripts: Path = SCRIPTS) -> list[Path]:
