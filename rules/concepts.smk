@@ -10,60 +10,58 @@ def gallery_models():
 
 
 rule index_label_maps:
-    message:
-        "Indexing the label maps of {wildcards.dataset}"
     input:
         segmentation=PATHS.segmentation(),
         manifest=PATHS.manifest(),
     output:
         PATHS.patterns(),
-    params:
-        code=code_of("index_label_maps.py"),
     log:
         PATHS.log("index_label_maps", "{dataset}"),
     benchmark:
         PATHS.benchmark("index_label_maps", "{dataset}")
+    conda:
+        "../envs/concepts.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../envs/concepts.yaml"
+    params:
+        code=code_of("index_label_maps.py"),
+    message:
+        "Indexing the label maps of {wildcards.dataset}"
     script:
         "../workflow/scripts/index_label_maps.py"
 
 
 rule tally_concepts:
-    message:
-        "Tallying the concepts of {wildcards.model} {wildcards.layer} on {wildcards.dataset}"
     input:
         maps=PATHS.maps(),
         patterns=PATHS.patterns(),
     output:
         PATHS.tally(),
+    log:
+        PATHS.log("tally_concepts", "{dataset}", "{model}", "{layer}"),
+    benchmark:
+        PATHS.benchmark("tally_concepts", "{dataset}", "{model}", "{layer}")
+    conda:
+        "../envs/concepts.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=STUDY.settings(
             "concepts",
             *("tail", "thresholds", "masks", "folds", "top_images", "shuffles"),
         ),
         code=code_of("tally_concepts.py"),
-    log:
-        PATHS.log("tally_concepts", "{dataset}", "{model}", "{layer}"),
-    benchmark:
-        PATHS.benchmark("tally_concepts", "{dataset}", "{model}", "{layer}")
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../envs/concepts.yaml"
+    message:
+        "Tallying the concepts of {wildcards.model} {wildcards.layer} on {wildcards.dataset}"
     script:
         "../workflow/scripts/tally_concepts.py"
 
 
 rule summarise_concepts:
-    message:
-        "Comparing the concepts of all models on {wildcards.dataset}"
     input:
         [
             PATHS.tally(model=model, layer=layer)
@@ -72,27 +70,27 @@ rule summarise_concepts:
         ],
     output:
         **{name: PATHS.table("concepts", name) for name in CONCEPT_TABLES},
-    params:
-        models=STUDY.describe(),
-        settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
-        code=code_of("summarise_concepts.py"),
     log:
         PATHS.log("summarise_concepts", "{dataset}"),
     benchmark:
         PATHS.benchmark("summarise_concepts", "{dataset}")
+    conda:
+        "../envs/concepts.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=lambda wildcards, attempt: 60 * attempt,
-    conda:
-        "../envs/concepts.yaml"
+    params:
+        models=STUDY.describe(),
+        settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
+        code=code_of("summarise_concepts.py"),
+    message:
+        "Comparing the concepts of all models on {wildcards.dataset}"
     script:
         "../workflow/scripts/summarise_concepts.py"
 
 
 rule plot_concepts:
-    message:
-        "Drawing the concepts of all models on {wildcards.dataset}"
     input:
         summary=PATHS.table("concepts", "summary"),
         concepts=PATHS.table("concepts", "concepts"),
@@ -116,22 +114,24 @@ rule plot_concepts:
         galleries=[
             PATHS.figure("concepts", f"gallery-{model}") for model in gallery_models()
         ],
+    log:
+        PATHS.log("plot_concepts", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("plot_concepts", "{dataset}")
+    conda:
+        "../envs/concepts.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
         settings=STUDY.settings(
             "concepts", "gallery_units", "iou_threshold", "denominator"
         ),
         code=code_of("plot_concepts.py"),
-    log:
-        PATHS.log("plot_concepts", "{dataset}"),
-    benchmark:
-        PATHS.benchmark("plot_concepts", "{dataset}")
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    conda:
-        "../envs/concepts.yaml"
+    message:
+        "Drawing the concepts of all models on {wildcards.dataset}"
     script:
         "../workflow/scripts/plot_concepts.py"
 

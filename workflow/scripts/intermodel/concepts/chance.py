@@ -11,18 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import Labels, assign_labels
 from intermodel.concepts.tally import Tally
-from intermodel.statistics.fdr import benjamini_hochberg
-from intermodel.statistics.nulls import p_value
 
 
 @dataclass(frozen=True)
 class Chance:
-    """Best IoU of each unit under wrong pairings, and how unusual the right one is.
+    """Best IoU of each unit under wrong pairings, and what follows for the right one.
 
     Attributes
     ----------
@@ -30,15 +28,13 @@ class Chance:
         (R, U) best IoU under each wrong pairing.
     detectors
         (R,) units whose best IoU exceeds the threshold under each wrong pairing.
-    q_value
-        (U,) share of false discoveries to expect when this unit and all that are at least as unusual are called
-        detectors: p-values against the best IoU of all the layer's units under wrong pairings, adjusted after
-        Benjamini and Hochberg (1995). NaN for units that are never active.
+    false_discovery
+        (U,) see `false_discovery`.
     """
 
     best: NDArray[np.float64]
     detectors: NDArray[np.int64]
-    q_value: NDArray[np.float64]
+    false_discovery: NDArray[np.float64]
 
 
 def chance(tally: Tally, labels: Labels, iou_threshold: float, denominator: Denominator = "category") -> Chance | None:
@@ -52,8 +48,35 @@ def chance(tally: Tally, labels: Labels, iou_threshold: float, denominator: Deno
             for row in range(rounds)
         ]
     )
-    alive = tally.folds.unit_area.sum(axis=0) > 0
-    p = np.full(tally.units, np.nan)
-    if alive.any():
-        p[alive] = p_value(labels.iou[alive], best[:, alive].reshape(-1))
-    return Chance(best, (best > iou_threshold).sum(axis=1).astype(np.int64), benjamini_hochberg(p))
+    found = (best > iou_threshold).sum(axis=1).astype(np.int64)
+    return Chance(best, found, false_discovery(labels.iou, best))
+
+
+def false_discovery(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
+    """Share of false discoveries to expect among the units that score at least as high as each unit.
+
+    The expected number of units that reach a score by chance, over the number that do, made monotone: the estimate of
+    Tusher, Tibshirani and Chu (2001), which needs no independence of the units.
+
+    Parameters
+    ----------
+    observed
+        (U,) scores.
+    null
+        (R, U) scores by chance.
+
+    Returns
+    -------
+    array
+        (U,) in [0, 1].
+    """
+    score, draws = np.asarray(observed, dtype=np.float64), np.asarray(null, dtype=np.float64)
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    reached = draws.size - np.searchsorted(np.sort(draws, axis=None), ranked, side="left")
+    discovered = np.searchsorted(-ranked, -ranked, side="right")
+    share = np.minimum(reached / len(draws) / discovered, 1.0)
+    result = np.empty(len(score))
+    # A unit need not be judged worse than those below it.
+    result[order] = np.minimum.accumulate(share[::-1])[::-1]
+    return result

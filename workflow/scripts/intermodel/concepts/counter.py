@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.concepts.activity import Runs, runs_of_box
-from intermodel.concepts.patterns import Patterns
+from intermodel.concepts.patterns import Patterns, ranges
 from intermodel.concepts.sums import Sums, folds_of, partners
 from intermodel.concepts.upsampling import Geometry
 from intermodel.engine.errors import UserError
@@ -86,7 +86,7 @@ class _Batch:
         begin = offset.take(pattern)
         many = offset.take(pattern + 1) - begin
         line = (self._target.take(owner) * units + which) * labels
-        place = np.repeat(line, many) + self._patterns.label.take(_ranges(begin, many))
+        place = np.repeat(line, many) + self._patterns.label.take(ranges(begin, many))
         np.add.at(self._sums.intersection.reshape(-1), place, np.repeat(amount, many))
 
     def finish(self) -> None:
@@ -127,18 +127,12 @@ class _Batch:
         entry = self._run_at.take(runs.start)
         many = self._run_at.take(runs.stop - 1) - entry + 1
         which = np.repeat(np.arange(len(many)), many)
-        met = _ranges(entry, many)
+        met = ranges(entry, many)
         shared = np.minimum(self._stop.take(met), runs.stop.take(which))
         shared -= np.maximum(self._start.take(met), runs.start.take(which))
         shift = first - self._patterns.pattern_offset.take(image)
         place = shift.take(runs.map).take(which) + self._pattern.take(met)
         return _whole(np.bincount(place, weights=shared, minlength=int(numbers.sum()))), first
-
-
-def _ranges(begin: NDArray[np.integer], many: NDArray[np.integer]) -> NDArray[np.intp]:
-    """begin[0], begin[0] + 1, … (many[0] numbers), begin[1], … as one array."""
-    end = np.cumsum(many, dtype=np.intp)
-    return np.repeat(begin - (end - many), many) + np.arange(end[-1] if len(end) else 0)
 
 
 def _whole(values: NDArray) -> NDArray[np.int64]:

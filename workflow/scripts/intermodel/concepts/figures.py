@@ -49,8 +49,15 @@ def draw_overview(summary: Columns) -> Figure:
         begin += share
     chance = summary["detectors_by_chance"]
     if not np.isnan(chance).all():
-        left.plot(100 * chance / np.maximum(summary["units"], 1), place, "|", ms=9, mew=1.4, color="black")
+        left.plot(
+            100 * chance / np.maximum(summary["units"], 1), place, "|", ms=9, mew=1.4, color="black", clip_on=False
+        )
+    sure = 100 * summary["detectors_sure"] / np.maximum(summary["units"], 1)
+    left.plot(sure, place, "D", ms=3.4, mec="black", mew=0.7, mfc="white", clip_on=False)
     handles: list[Any] = [Patch(color=category_color(category), label=category) for category in categories]
+    handles.append(
+        Line2D([], [], marker="D", ms=3.4, mec="black", mew=0.7, mfc="white", lw=0, label="interval above threshold")
+    )
     handles.append(Line2D([], [], marker="|", ms=8, mew=1.4, lw=0, color="black", label="wrong label maps"))
     left.set_xlabel("Units that detect a concept (%)")
     left.set_xlim(left=0)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.tables import FALSE_DISCOVERIES, Layer
+from intermodel.concepts.tables import Layer
 
 # Names that one sentence lists at most.
 LISTED = 6
@@ -75,7 +75,8 @@ def _against_controls(trained: Sequence[Layer], controls: Sequence[Layer]) -> li
     for control in controls:
         more = [layer for layer in trained if _difference(layer, control)[1] > 0]
         fewer = [layer for layer in trained if _difference(layer, control)[2] < 0]
-        text = f"{control.title}, untrained, detects {_with_interval(control)} concepts; "
+        name = f" {control.title}" if len(controls) > 1 else ""
+        text = f"The untrained control{name} detects {_with_interval(control)} concepts; "
         if len(more) == len(trained):
             text += "every trained model detects more" if len(trained) > 1 else "the trained model detects more"
         elif more:
@@ -95,16 +96,15 @@ def _against_chance(main: Sequence[Layer]) -> list[str]:
     judged = [(layer, layer.concepts.chance) for layer in main if layer.concepts.chance is not None]
     if not judged:
         return []
-    parts = []
-    for layer, chance in judged:
-        assert chance is not None
-        detector = layer.concepts.detector
-        unusual = int((detector & (np.nan_to_num(chance.q_value, nan=1.0) <= FALSE_DISCOVERIES)).sum())
-        parts.append(f"{layer.title} {int(detector.sum())} against {chance.detectors.mean():.3g} ({unusual})")
+    parts = [
+        f"{layer.title} {int(layer.concepts.detector.sum())} ({int(layer.concepts.sure.sum())}) against "
+        f"{chance.detectors.mean():.3g}"
+        for layer, chance in judged
+        if chance is not None
+    ]
     return [
-        "Detectors with the right label maps against those with the label maps of other images, and in brackets those "
-        f"that stand out from the latter (at most {FALSE_DISCOVERIES:.0%} false discoveries expected): "
-        f"{'; '.join(parts)}."
+        "Detectors, in brackets those whose whole 95 % interval lies above the threshold, against the number that is "
+        f"left when images meet the label maps of other images: {'; '.join(parts)}."
     ]
 
 
@@ -141,7 +141,7 @@ def _shared(trained: Sequence[Layer], controls: Sequence[Layer]) -> list[str]:
     if len(trained) < 2:
         return []
     everywhere = np.asarray(np.stack([_surely_detected(layer) for layer in trained]).all(axis=0))
-    text = f"All {_number(len(trained))} trained models detect "
+    text = f"{'Both' if len(trained) == 2 else f'All {_number(len(trained))}'} trained models detect "
     if not everywhere.any():
         return [f"{text}no concept in common whose interval lies above the threshold in each."]
     text += _names(trained[0], everywhere)

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 # Units side by side, and images of each.
 BLOCKS = 2
 IMAGES = 4
-# Longest side of a drawn image in pixels: 21 mm in print at 300 dpi.
-PIXELS = 248
+# Longest side of a drawn image in pixels: small pictures are enlarged smoothly, large ones reduced.
+SMALLEST, LARGEST = 96, 192
+# How much of the light is left where the unit is not active.
+DIMMED = 0.6
 UNIT_COLOR, CONCEPT_COLOR = "#F0E442", "#56B4E9"
+# Millimetres: between blocks, above the images of a unit, between images, and for the legend.
+GAP, HEAD, SEAM, LEGEND = 5.0, 4.6, 0.6, 6.0
 
 
 class Images(Protocol):
@@ -121,19 +125,25 @@ def collect(
                     level[grid.covered] = np.where(enlarged.argmax(axis=0) == unit, 1.0, -1.0)
                 else:
                     level[grid.covered] = upsample(everything[unit], grid) - tally.threshold[unit]
-                pixels = thumbnail(images.image(int(shown[row])))
-                scenes.append(Scene(pixels, level, label_mask(known, int(place[row]), label)))
+                scenes.append(
+                    Scene(thumbnail(images.image(int(shown[row]))), level, label_mask(known, int(place[row]), label))
+                )
             category = vocabulary.categories[vocabulary.category[label]]
             result.append(Shown(unit, vocabulary.names[label], category, iou, iou > iou_threshold, tuple(scenes)))
     return result
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image of at most `PIXELS` a side: means of square blocks, so that nothing aliases."""
-    factor = -(-max(image.shape[:2]) // PIXELS)
+    """An image of a size fit for print: means of square blocks, so that nothing aliases, or enlarged bilinearly."""
+    longest = max(image.shape[:2])
+    factor = -(-longest // LARGEST)
     height, width = image.shape[0] // factor * factor, image.shape[1] // factor * factor
     blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
-    return np.asarray(np.rint(blocks.mean(axis=(1, 3))), dtype=np.uint8)
+    pixels = blocks.mean(axis=(1, 3))
+    if longest < SMALLEST:
+        size = (SMALLEST * pixels.shape[0] // longest, SMALLEST * pixels.shape[1] // longest)
+        pixels = upsample(pixels.transpose(2, 0, 1), geometry(pixels.shape[:2], size)).transpose(1, 2, 0)
+    return np.asarray(np.rint(pixels), dtype=np.uint8)
 
 
 def draw_gallery(shown: Sequence[Shown]) -> Figure:
@@ -141,71 +151,68 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
     use_style()
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
 
+    scenes = [scene for unit in shown for scene in unit.scenes]
     figure: Figure
-    if not shown or not shown[0].scenes:
+    if not scenes:
         figure = plt.figure(figsize=inches(DOUBLE, 20))
         figure.text(0.5, 0.5, "No unit shares a pixel with a concept.", ha="center", va="center")
         return figure
-    lines = -(-len(shown) // BLOCKS)
     across = max(len(unit.scenes) for unit in shown)
-    gap, head = 5.0, 4.6
-    side = (DOUBLE - gap * (BLOCKS - 1)) / (BLOCKS * across)
-    tall = side * max(scene.pixels.shape[0] / scene.pixels.shape[1] for unit in shown for scene in unit.scenes)
-    total = lines * (tall + head) + 6
+    side = (DOUBLE - GAP * (BLOCKS - 1)) / (BLOCKS * across)
+    tall = side * max(scene.pixels.shape[0] / scene.pixels.shape[1] for scene in scenes)
+    total = -(-len(shown) // BLOCKS) * (tall + HEAD) + LEGEND
+    # One pair of axes for everything, in millimetres from the top left corner.
     figure = plt.figure(figsize=inches(DOUBLE, total))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
     for number, unit in enumerate(shown):
         line, block = divmod(number, BLOCKS)
-        x, y = block * (across * side + gap), total - 6 - line * (tall + head) - head
+        x, y = block * (across * side + GAP), LEGEND + line * (tall + HEAD)
         ink = "black" if unit.detector else "0.5"
-        figure.text(x / DOUBLE, (y + 0.9) / total, f"{unit.concept}", color=ink, fontsize=8, weight="bold")
-        text = f"{unit.category} · unit {unit.unit} · IoU {unit.iou:.2f}" + (
-            "" if unit.detector else " (below threshold)"
-        )
-        figure.text((x + across * side - 0.6) / DOUBLE, (y + 0.9) / total, text, color=ink, fontsize=6.5, ha="right")
+        about = f"{unit.category} · unit {unit.unit} · IoU {unit.iou:.3f}" + ("" if unit.detector else " (no detector)")
+        axes.text(x, y + HEAD - 1, unit.concept, color=ink, fontsize=8, weight="bold")
+        axes.text(x + across * side - SEAM, y + HEAD - 1, about, color=ink, fontsize=6.5, ha="right")
+        axes.add_patch(Rectangle((x - 1.4, y + HEAD), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
         for position, scene in enumerate(unit.scenes):
-            left = (x + position * side) / DOUBLE
-            axes = figure.add_axes((left, (y - tall) / total, (side - 0.6) / DOUBLE, (tall - 0.6) / total))
-            _draw_scene(axes, scene)
-        strip = figure.add_axes(((x - 1.4) / DOUBLE, (y - tall + 0.3) / total, 0.8 / DOUBLE, (tall - 0.6) / total))
-        strip.set_facecolor(category_color(unit.category))
-        strip.set_xticks([])
-        strip.set_yticks([])
-        strip.spines[:].set_visible(False)
+            _draw_scene(axes, scene, (x + position * side, y + HEAD, side - SEAM, tall - SEAM))
+    axes.set_xlim(-1.5, DOUBLE)
+    axes.set_ylim(total, 0)
     handles = [
         Line2D([], [], color=UNIT_COLOR, lw=1.6, label="where the unit is active"),
         Line2D([], [], color=CONCEPT_COLOR, lw=1.6, ls="--", label="where the concept is"),
     ]
-    legend = figure.legend(
-        handles=handles, loc="upper right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=True, borderpad=0.3
-    )
-    legend.get_frame().set(facecolor="0.35", edgecolor="none")
-    for text in legend.get_texts():
-        text.set_color("white")
+    legend = axes.legend(
+        handles=handles, loc="upper right", ncols=2, frameon=True, borderpad=0.3, borderaxespad=0, facecolor="0.35",
+        edgecolor="none", framealpha=1.0, labelcolor="white",
+    )  # fmt: skip
+    legend.set_zorder(5)
     return figure
 
 
-def _draw_scene(axes: Axes, scene: Scene) -> None:
+def _draw_scene(axes: Axes, scene: Scene, place: tuple[float, float, float, float]) -> None:
+    """Draw a scene at left, top, width, height in millimetres."""
     import matplotlib.patheffects as effects
 
+    left, top, wide, tall = place
     height, width = scene.level.shape
     active = scene.level > 0
-    axes.imshow(scene.pixels, extent=(0, width, height, 0), interpolation="bilinear", aspect="auto")
-    shade = np.zeros((height, width, 4))
-    shade[..., 3] = np.where(active, 0.0, 0.45)
-    axes.imshow(shade, extent=(0, width, height, 0), interpolation="nearest", aspect="auto")
+    rows = np.arange(scene.pixels.shape[0]) * height // scene.pixels.shape[0]
+    columns = np.arange(scene.pixels.shape[1]) * width // scene.pixels.shape[1]
+    light = np.where(active[rows[:, None], columns], 1.0, DIMMED)[..., None]
+    pixels = np.rint(scene.pixels * light).astype(np.uint8)
+    axes.imshow(pixels, extent=(left, left + wide, top + tall, top), interpolation="none", aspect="auto")
     casing: list[Any] = [effects.withStroke(linewidth=1.9, foreground="black", alpha=0.7)]
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    # A rim of pixels without the concept closes outlines at the edge of the image.
     concept = np.pad(scene.concept.astype(float), 1)
     if concept.any():
-        frame_x, frame_y = np.arange(-1, width + 1) + 0.5, np.arange(-1, height + 1) + 0.5
-        lines = axes.contour(frame_x, frame_y, concept, [0.5], colors=CONCEPT_COLOR, linewidths=1.0, linestyles="--")
+        x = left + np.clip(np.arange(-1, width + 1) + 0.5, 0, width) * (wide / width)
+        y = top + np.clip(np.arange(-1, height + 1) + 0.5, 0, height) * (tall / height)
+        lines = axes.contour(x, y, concept, [0.5], colors=CONCEPT_COLOR, linewidths=0.8, linestyles="--")
         lines.set_path_effects(casing)
     if active.any() and min(height, width) > 1:
+        x = left + (np.arange(width) + 0.5) * (wide / width)
+        y = top + (np.arange(height) + 0.5) * (tall / height)
         lines = axes.contour(x, y, scene.level, [0.0], colors=UNIT_COLOR, linewidths=1.0)
         lines.set_path_effects(casing)
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)

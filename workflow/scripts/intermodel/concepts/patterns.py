@@ -59,23 +59,23 @@ class Patterns:
         return len(self.ids)
 
     def take(self, rows: NDArray[np.integer]) -> Patterns:
-        """The images `rows` in that order, in memory; neighbouring rows are read in one go."""
+        """The images `rows` in that order, in memory."""
         rows = np.asarray(rows, dtype=np.intp)
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        stretches = [(int(part[0]), int(part[-1]) + 1) for part in np.split(rows, breaks) if len(part)]
-        runs = [(int(self.run_offset[a]), int(self.run_offset[b])) for a, b in stretches]
-        tables = [(int(self.pattern_offset[a]), int(self.pattern_offset[b])) for a, b in stretches]
-        offsets = [np.asarray(self.label_offset[a : b + 1], dtype=np.int64) for a, b in tables]
+        runs, numbers = np.diff(self.run_offset).take(rows), np.diff(self.pattern_offset).take(rows)
+        begin = self.run_offset.take(rows)
+        tables = ranges(self.pattern_offset.take(rows), numbers)
+        first = self.label_offset.take(tables)
+        labels = self.label_offset.take(tables + 1) - first
         return Patterns(
             self.ids[rows],
             self.size,
             self.vocabulary,
-            _offsets(np.diff(self.run_offset)[rows]),
-            _joined([self.run_length[a:b] for a, b in runs]),
-            _joined([self.run_pattern[a:b] for a, b in runs]),
-            _offsets(np.diff(self.pattern_offset)[rows]),
-            _offsets(_joined([np.diff(offset) for offset in offsets])),
-            _joined([self.label[int(offset[0]) : int(offset[-1])] for offset in offsets]),
+            _offsets(runs),
+            _pick(self.run_length, begin, runs),
+            _pick(self.run_pattern, begin, runs),
+            _offsets(numbers),
+            _offsets(labels),
+            _pick(self.label, first, labels),
         )
 
 
@@ -214,14 +214,6 @@ def label_patterns(
     )
 
 
-def _offsets(counts: NDArray[np.integer]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
-
-
-def _joined(parts: list[NDArray[np.integer]]) -> NDArray[np.integer]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-
-
 def label_mask(patterns: Patterns, row: int, label: int) -> NDArray[np.bool_]:
     """(H, W) bool: where one label, a position in the vocabulary, holds in the image `row`."""
     image = patterns.take(np.array([row]))
@@ -229,3 +221,30 @@ def label_mask(patterns: Patterns, row: int, label: int) -> NDArray[np.bool_]:
     carries = np.zeros(len(image.label_offset) - 1, dtype=np.bool_)
     carries[number[image.label == label]] = True
     return np.repeat(carries[image.run_pattern], image.run_length).reshape(image.size)
+
+
+def ranges(begin: NDArray[np.integer], many: NDArray[np.integer]) -> NDArray[np.intp]:
+    """begin[0], begin[0] + 1, … (many[0] numbers), begin[1], … as one array."""
+    end = np.cumsum(many, dtype=np.intp)
+    return np.repeat(begin - (end - many), many) + np.arange(end[-1] if len(end) else 0)
+
+
+def _pick(values: NDArray[np.integer], begin: NDArray[np.int64], many: NDArray[np.int64]) -> NDArray[np.integer]:
+    """Stretches of a ragged array, one after the other; of an HDF5 data set neighbouring ones are read in one go."""
+    if isinstance(values, np.ndarray):
+        return values.take(ranges(begin, many))
+    end = begin + many
+    joint = np.append(np.flatnonzero(begin[1:] != end[:-1]) + 1, len(begin))
+    parts, start = [], 0
+    for stop in joint.tolist() if len(begin) else []:
+        parts.append(values[int(begin[start]) : int(end[stop - 1])])
+        start = stop
+    return _joined(parts)
+
+
+def _offsets(counts: NDArray[np.integer]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _joined(parts: list[NDArray[np.integer]]) -> NDArray[np.integer]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -76,6 +76,11 @@ class LayerConcepts:
         return np.asarray(self.total.unit_area == 0)
 
     @property
+    def sure(self) -> NDArray[np.bool_]:
+        """(U,) detectors whose whole interval lies above the threshold."""
+        return np.asarray(self.detector & (np.nan_to_num(self.interval.low) > self.iou_threshold))
+
+    @property
     def reachable(self) -> NDArray[np.bool_]:
         """(L,) labels that some unit could detect, given the areas."""
         return np.asarray(np.nan_to_num(self.highest) > self.iou_threshold)

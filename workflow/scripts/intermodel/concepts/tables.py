@@ -14,8 +14,6 @@ from intermodel.concepts.summary import LayerConcepts
 from intermodel.engine.errors import UserError
 
 NONE = "none"
-# Units that are called unusual at this share of expected false discoveries.
-FALSE_DISCOVERIES = 0.05
 
 Row = dict[str, Any]
 
@@ -111,6 +109,7 @@ def _units(layer: Layer) -> list[Row]:
     categories = np.array(result.vocabulary.categories)
     own = np.array([*categories[result.vocabulary.category], NONE])
     pixels = max(int(result.total.pixels), 1)
+    unknown = np.full(len(labels.label), np.nan)
     columns: dict[str, Any] = {
         "unit": np.arange(len(labels.label)),
         "concept": names[labels.label],
@@ -119,10 +118,11 @@ def _units(layer: Layer) -> list[Row]:
         "iou_low": result.interval.low,
         "iou_high": result.interval.high,
         "detector": result.detector,
+        "sure": result.sure,
         "tie": labels.tie,
         "halves_agree": result.halves_agree,
-        "chance_iou": np.full(len(labels.label), np.nan) if result.chance is None else result.chance.best.mean(axis=0),
-        "q_value": np.full(len(labels.label), np.nan) if result.chance is None else result.chance.q_value,
+        "chance_iou": unknown if result.chance is None else result.chance.best.mean(axis=0),
+        "false_discovery": unknown if result.chance is None else result.chance.false_discovery,
         "threshold": result.threshold,
         "active_share": result.total.unit_area / pixels,
         "dead": result.dead,
@@ -167,9 +167,6 @@ def _summary(layer: Layer) -> Row:
     detectors, concepts = result.counts("detectors"), result.counts("concepts")
     several, various = result.counts("detectors", "category"), result.counts("concepts", "category")
     by_chance = None if result.chance is None else float(result.chance.detectors.mean())
-    unusual = None
-    if result.chance is not None:
-        unusual = int((result.detector & (np.nan_to_num(result.chance.q_value, nan=1.0) <= FALSE_DISCOVERIES)).sum())
     found = max(int(result.detector.sum()), 1)
     row: Row = {
         "model": layer.model,
@@ -186,8 +183,8 @@ def _summary(layer: Layer) -> Row:
         "detectors": int(detectors.estimate[0]),
         "detectors_low": float(np.clip(detectors.low[0], 0, units)),
         "detectors_high": float(np.clip(detectors.high[0], 0, units)),
+        "detectors_sure": int(result.sure.sum()),
         "detectors_by_chance": by_chance,
-        "detectors_unusual": unusual,
         "halves_agree_share": float(result.halves_agree[result.detector].sum() / found),
         "ties": int((result.labels.tie & result.detector).sum()),
         "concepts": int(concepts.estimate[0]),
