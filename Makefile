@@ -36,8 +36,8 @@ lint: $(VENV)/installed ## Check style, types, layers and rules.
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/snakemake --lint
+	PYTHONPATH=workflow/scripts $(BIN)/lint-imports
+	$(BIN)/snakemake --lint --configfile $(STUDY)
 
 lock: $(VENV)/installed ## Compile requirements.lock and envs/*.yaml anew from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \
