@@ -13,7 +13,11 @@ for dataset in DATASETS:
         benchmark:
             PATHS.benchmark("make_manifest", dataset)
         conda:
-            "../envs/data.yaml"
+            (
+                "../envs/data_torchvision.yaml"
+                if STUDY.datasets[dataset].source == "torchvision"
+                else "../envs/data.yaml"
+            )
         threads: 1 if generated else 4
         resources:
             mem_mb=growing(1000),
@@ -26,6 +30,10 @@ for dataset in DATASETS:
             f"Reading the images of {dataset}"
         script:
             "../workflow/scripts/make_manifest.py"
+
+
+for dataset in filter(STUDY.has_masks, DATASETS):
+    generated = STUDY.datasets[dataset].source == "scenes"
 
     rule:
         name:

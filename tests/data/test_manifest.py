@@ -141,3 +141,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         file["pooled"] = np.zeros(3)
     with pytest.raises(UserError, match="lacks id, split, label"):
         read_manifest(tmp_path / "manifest.h5")
+
+
+def test_the_manifest_of_another_source_is_refused(folder: Path, tmp_path: Path) -> None:
+    build(folder, tmp_path)
+    with pytest.raises(UserError, match="source 'folder', expected 'scenes'"):
+        open_dataset(SCENES, tmp_path / "manifest.h5")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from intermodel.data.walk import find_images, inner_path
+from intermodel.data.walk import find_images, inner_path, is_image
 from intermodel.engine.errors import UserError
 
 Save = Callable[..., Path]
@@ -81,3 +81,8 @@ def test_missing_folder(tmp_path: Path) -> None:
 def test_names_from_tables_stay_inside(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"line 3 names the file .* outside"):
         inner_path(tmp_path, name, "line 3")
+
+
+def test_suffixes() -> None:
+    assert is_image("a/b.c/photo.JPEG") and is_image("x.tiff")
+    assert not any(is_image(name) for name in ("notes.txt", "jpg", "a.b/jpg", "photo.jpg.part", "photo.npy"))

@@ -18,19 +18,9 @@ from intermodel.engine.errors import UserError
 
 PathLike = str | os.PathLike[str]
 
-#: Suffixes that are taken for images, in any case of letters.
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
-)
-
 # What Pillow and its codecs raise on broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, MemoryError)
 _ORIENTATION = 0x0112  # the EXIF tag
-
-
-def is_image(name: str) -> bool:
-    """Whether a file name has the suffix of an image."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122  a million names: Path is slow
 
 
 def read_image(path: PathLike) -> NDArray[np.uint8]:

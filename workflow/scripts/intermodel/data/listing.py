@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from intermodel.data.walk import entries
 from intermodel.engine.errors import UserError
 
 
@@ -34,30 +35,20 @@ def listing_digest(spec: Mapping[str, Any]) -> str:
     root = Path(str(spec["path"]))
     if not root.exists():
         raise UserError(f"The data set's path {str(root)!r} does not exist; correct `path`.")
-    digest = hashlib.sha256()
-    for name, path in [*_files(root), *_tables(spec)]:
-        try:
-            status = os.stat(path)  # noqa: PTH116  a million files: Path is slow
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
-        except OSError:  # a broken link: the reader tells about it
-            digest.update(f"{name}\0unreadable\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()[:32]
+    lines = [_line(root.name, root)] if root.is_file() else [_line(name, entry) for name, entry in entries(root)]
+    lines += [_line(name, path) for name, path in _tables(spec)]
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:32]
 
 
-def _files(root: Path) -> Iterator[tuple[str, str]]:
-    """Relative name and path of every file below `root`, in a fixed order; of a file, itself."""
-    if root.is_file():
-        yield root.name, str(root)
-        return
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                path = os.path.join(folder, name)  # noqa: PTH118
-                yield os.path.relpath(path, root), path
+def _line(name: str, file: Path | os.DirEntry[str]) -> str:
+    try:
+        status = file.stat()
+    except OSError:  # a broken link: the reader tells about it
+        return f"{name}\0unreadable"
+    return f"{name}\0{status.st_size}\0{status.st_mtime_ns}"
 
 
-def _tables(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _tables(spec: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
     """The class table of an arrays data set, which may lie anywhere."""
     if spec.get("source") == "arrays" and isinstance(spec.get("concepts"), str):
-        yield "concepts", spec["concepts"]
+        yield "concepts", Path(spec["concepts"])

@@ -44,7 +44,13 @@ def open_dataset(spec: Mapping[str, Any], manifest: str | os.PathLike[str] | Non
         raise UserError(f"The data set has the source {source!r}; expected one of {', '.join(_SOURCES)}.")
     scan, build = _SOURCES[source]
     if manifest is not None:
-        index = read_manifest(manifest).index
+        found = read_manifest(manifest)
+        if found.source != source:
+            raise UserError(
+                f"{str(manifest)!r} is the manifest of a data set of source {found.source!r}, expected {source!r}; give "
+                "the data set's own."
+            )
+        index = found.index
         if source == "scenes":
             images = Path(manifest).with_name(IMAGES_FILE)
             return Scenes(spec, index, images if images.exists() else None)

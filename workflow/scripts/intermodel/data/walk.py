@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from intermodel.data.image_file import is_image
 from intermodel.engine.errors import UserError
+
+#: Suffixes that are taken for images, in any case of letters.
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
+)
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,43 @@ class Found:
     others: int
 
 
+def is_image(name: str) -> bool:
+    """Whether a file name has the suffix of an image."""
+    return "." + name.rpartition(".")[2].lower() in SUFFIXES and "." in name
+
+
+def entries(root: str | os.PathLike[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Relative posix path and entry of everything below a folder but folders; hidden entries are passed over.
+
+    Links to folders are yielded and not followed. The order is that of names within each folder.
+
+    Raises
+    ------
+    UserError
+        If a folder cannot be read.
+    """
+    todo = [("", os.fspath(root))]
+    while todo:
+        prefix, folder = todo.pop()
+        try:
+            with os.scandir(folder) as scan:
+                found = sorted(
+                    (entry for entry in scan if not entry.name.startswith(".")), key=lambda entry: entry.name
+                )
+        except OSError as error:
+            raise UserError(
+                f"The folder {folder!r} cannot be read ({error.strerror}); change its permissions."
+            ) from error
+        for entry in found:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                todo.append((f"{name}/", entry.path))
+            else:
+                yield name, entry
+
+
 def find_images(root: Path) -> Found:
-    """Images below `root`, by suffix. Hidden files and folders are passed over.
+    """Images below `root`, by suffix.
 
     Raises
     ------
@@ -31,42 +71,24 @@ def find_images(root: Path) -> Found:
     images: list[str] = []
     others = 0
     inside = os.path.realpath(root)
-    for folder, folders, files in os.walk(root, onerror=_fail):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            path = Path(folder, name)
-            if path.is_symlink():
+    for name, entry in entries(root):
+        if entry.is_symlink():
+            if entry.is_dir():
                 raise UserError(
-                    f"{str(path)!r} is a link to the folder {str(path.readlink())!r}; links to folders are not "
+                    f"{entry.path!r} is a link to the folder {os.path.realpath(entry.path)!r}; links to folders are not "
                     "followed: put the folder itself there, or give its own path in the study."
                 )
-        for name in files:
-            if name.startswith("."):
-                continue
-            if not is_image(name):
-                others += 1
-                continue
-            path = Path(folder, name)
-            if path.is_symlink():
-                _stay(path, inside)
-            images.append(relative_name(path, root))
+            if is_image(name):
+                _stay(entry.path, inside)
+        if not is_image(name):
+            others += 1
+            continue
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(f"The file name {name!r} is not valid UTF-8; rename the file.") from error
+        images.append(name)
     return Found(tuple(sorted(images)), others)
-
-
-def relative_name(path: Path, root: Path) -> str:
-    """The id of an image: its path below the data folder, with forward slashes.
-
-    Raises
-    ------
-    UserError
-        If the name is not valid Unicode.
-    """
-    name = path.relative_to(root).as_posix()
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError(f"The file name {name!r} is not valid UTF-8; rename the file.") from error
-    return name
 
 
 def inner_path(root: Path, name: str, where: str) -> Path:
@@ -78,21 +100,17 @@ def inner_path(root: Path, name: str, where: str) -> Path:
         If the name leads out of the folder; `where` tells what named it.
     """
     path = root / name
-    if os.path.isabs(name) or ".." in Path(name).parts:  # noqa: PTH117
+    if Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"{where} names the file {name!r}, which lies outside of {str(root)!r}; correct it.")
     if path.is_symlink():
-        _stay(path, os.path.realpath(root))
+        _stay(str(path), os.path.realpath(root))
     return path
 
 
-def _stay(path: Path, inside: str) -> None:
+def _stay(path: str, inside: str) -> None:
     target = os.path.realpath(path)
     if not target.startswith(inside + os.sep):
         raise UserError(
-            f"{str(path)!r} is a link to {target!r}, outside of the data folder; copy the file there, or give the "
-            "folder of the originals in the study."
+            f"{path!r} is a link to {target!r}, outside of the data folder; copy the file there, or give the folder of "
+            "the originals in the study."
         )
-
-
-def _fail(error: OSError) -> None:
-    raise UserError(f"The folder {error.filename!r} cannot be read ({error.strerror}); change its permissions.")
