@@ -89,6 +89,8 @@ def model_matrices(rows: Sequence[Row], models: Models, order: Sequence[str]) ->
     """Last layers of all models with one another by measures with different invariances, chance subtracted."""
     import matplotlib.pyplot as plt
 
+    if len(order) < 2:
+        return _second_model_needed()
     measured = {row["measure"] for row in rows}
     names = [name for name in COMPANIONS if name in measured] or sorted(measured)[:1]
     columns = min(2, len(names))
@@ -103,7 +105,7 @@ def model_matrices(rows: Sequence[Row], models: Models, order: Sequence[str]) ->
         marks = _saturated(rows, name, layers)
         lower = np.tril(np.ones_like(marks), -1)
         # The first row and the last column of a triangle without its diagonal are empty.
-        _draw_cells(axes, values[1:, :-1], lower[1:, :-1], marks[1:, :-1], side / (len(order) - 1 or 1))
+        _draw_cells(axes, values[1:, :-1], lower[1:, :-1], marks[1:, :-1], side / (len(order) - 1))
         _label_axis(axes.yaxis, order[1:] if place % columns == 0 else [], models)
         _label_axis(axes.xaxis, order[:-1] if place + columns >= len(names) else [], models)
         title = CATALOGUE[base_name(name)].label
@@ -163,6 +165,8 @@ def interval_plot(rows: Sequence[Row], measures: Sequence[str], models: Models) 
         a, b = row["model_a"], row["model_b"]
         if a != b and row["measure"] in measures and (layers[a], layers[b]) == (row["layer_a"], row["layer_b"]):
             chosen.setdefault((a, b), {})[row["measure"]] = row
+    if not chosen:
+        return _second_model_needed()
     first = measures[0]
     ranked = sorted(chosen, key=lambda pair: -np.nan_to_num(as_similarity(first, chosen[pair][first]["value"]), nan=-9))
     count = len(ranked)
@@ -188,6 +192,14 @@ def interval_plot(rows: Sequence[Row], measures: Sequence[str], models: Models) 
         figure.legend(
             list(unique.values()), list(unique), loc="outside upper right", ncols=3, frameon=False, handletextpad=0.3
         )
+    return figure
+
+
+def _second_model_needed() -> Figure:
+    import matplotlib.pyplot as plt
+
+    figure: Figure = plt.figure(figsize=plotting.inches(plotting.SINGLE, 20.0))
+    figure.text(0.5, 0.5, "A second model is needed.", ha="center", va="center")
     return figure
 
 

@@ -98,8 +98,8 @@ def warnings(rows: Sequence[Row], representations: Sequence[Row]) -> list[str]:
     few = [row for row in rows if "few_images" in row["flags"] and row["measure"] == "svcca" and not _identity(row)]
     if few:
         sentences.append(
-            f"{_count(len(few), 'value')} of SVCCA rest on fewer than 18 images per direction, where unrelated "
-            "features already give 0.2 or more; read the null-adjusted column."
+            f"{_count(len(few), 'value')} of SVCCA with fewer than 18 images per direction: unrelated features already "
+            "give 0.2 or more there; read the null-adjusted column."
         )
     reasons = sorted({(row["measure"], row["reason"]) for row in rows if row["reason"]})
     sentences += [f"{measure} is undefined for some layers: {reason}." for measure, reason in reasons]
