@@ -20,6 +20,7 @@ from torch import nn
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
 from intermodel.models.record import one_line, suggestion
+from intermodel.models.timm_import import import_timm
 
 
 def is_import_path(architecture: str) -> bool:
@@ -67,8 +68,7 @@ def build(
 
 
 def _build_timm(architecture: str, kwargs: dict[str, Any], loading: dict[str, Any]) -> nn.Module:
-    import timm
-
+    timm = import_timm()
     if "/" in architecture:
         raise UserError(
             f"architecture is {architecture!r}, expected a name out of timm.list_models() such as 'resnet18', or an "

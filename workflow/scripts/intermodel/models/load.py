@@ -21,6 +21,7 @@ from intermodel.models.formats import FORMATS, Format
 from intermodel.models.keys import LoadReport, load_state
 from intermodel.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, from_timm
 from intermodel.models.record import check_keys, one_line, suggestion
+from intermodel.models.timm_import import import_timm
 from intermodel.models.tokens import LAYOUTS, Tokens
 
 logger = logging.getLogger(__name__)
@@ -230,8 +231,7 @@ def _check_weights(weights: Mapping[str, Any], architecture: str) -> str:
 
 
 def _pretrained(architecture: str, kwargs: Mapping[str, Any], weights: Mapping[str, Any]) -> nn.Module:
-    import timm
-
+    timm = import_timm()
     tag = weights.get("tag")
     if tag is not None and "." in architecture:
         raise UserError(f"weights.tag is {tag!r}, but the architecture {architecture!r} names one too; leave one out.")
