@@ -142,8 +142,8 @@ def test_crossing_frames_survivors_and_leaves_undefined_cells_open(covariate: st
     figure = figures.draw_crossing(table, 0.95)
     panels = figure.axes[: len(kinds)]
     assert [len(panel.patches) for panel in panels] == [1] * len(kinds)
-    assert [panel.get_title() for panel in panels][-1] == ("Pearson r given covariate" if covariate else "Spearman ρ")
-    assert sorted(text.get_text() for text in panels[0].texts) == ["-.20", ".10", ".90", "–"]
+    assert [panel.get_title() for panel in panels][-1] == ("Pearson r\ngiven covariate" if covariate else "Spearman ρ")
+    assert sorted(text.get_text() for text in panels[0].texts) == [".10", ".90", "–", "−.20"]
     save(figure, tmp_path / "performance.svg")
 
 
@@ -152,3 +152,17 @@ def test_one_family_one_style_controls_grey(study) -> None:
     style = map_figure.family_style(about)
     assert list(style) == ["control", "Supervised", "SimCLR"]
     assert len({color for color, _ in style.values()}) == len({marker for _, marker in style.values()}) == 3
+
+
+def test_results_are_named_as_far_as_needed() -> None:
+    results = [("few_shot", "x", "acc"), ("detect", "voc", "AP"), ("detect", "voc", "AP50"), ("lin", "a", "acc")]
+    results += [("lin", "b", "acc"), ("det", "a", "AP"), ("det", "b", "AP"), ("det", "b", "AP_50")]
+    assert figures._result_names(results) == [
+        *("few shot", "detect: AP", "detect: AP50", "lin: a", "lin: b"),
+        *("det: AP: a", "det: AP: b", "det: AP 50"),
+    ]
+
+
+def test_short_numbers() -> None:
+    written = [figures._short(value) for value in (0.914, -0.4, -0.001, 0.0, 1.0, -0.999)]
+    assert written == [".91", "−.40", ".00", ".00", "1.0", "−1.0"]

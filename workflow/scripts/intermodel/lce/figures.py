@@ -214,24 +214,17 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     held = np.array([isinstance(name, str) and name != "" for name in table["covariate"].tolist()])
     kinds = list(dict.fromkeys(zip(table["method"].tolist(), held.tolist(), strict=True)))
     categories = list(dict.fromkeys(table["category"]))
-    outcomes = list(dict.fromkeys(zip(table["task"], table["dataset"], table["metric"], strict=True)))
-    tasks = [task for task, _, _ in outcomes]
-    names = [
-        task.replace("_", " ")
-        if tasks.count(task) == 1
-        else f"{task.replace('_', ' ')}: {metric.replace('_', ' ')} {data}"
-        for task, data, metric in outcomes
-    ]
-    width = min(DOUBLE, 62 + 7.5 * len(categories) * len(kinds))
+    outcomes = list(dict.fromkeys(zip(*(table[name].tolist() for name in ("task", "dataset", "metric")), strict=True)))
     figure: Figure
     figure, panels = plt.subplots(
         1,
         len(kinds),
-        figsize=inches(max(width, 110), 34 + 4.8 * len(outcomes)),
+        figsize=inches(min(DOUBLE, 75 + 6.2 * len(categories) * len(kinds)), 36 + 4.6 * len(outcomes)),
         sharey=True,
         layout="constrained",
         squeeze=False,
     )
+    figure.set_layout_engine("constrained", wspace=0.01, w_pad=0.02)
     for axes, (method, partial) in zip(panels[0], kinds, strict=True):
         grid = np.full((len(outcomes), len(categories)), np.nan)
         chosen = (table["method"] == method) & (held == partial)
@@ -248,21 +241,42 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
             axes.text(
                 column,
                 row,
-                f"{grid[row, column]:.2f}".replace("0.", "."),
+                _short(grid[row, column]),
                 ha="center",
                 va="center",
-                fontsize=5.5,
+                fontsize=5,
                 color=shade,
             )
         for row, column in np.argwhere(np.isnan(grid)):
             axes.text(column, row, "–", ha="center", va="center", fontsize=6, color=NEUTRAL)
         title = "Pearson r" if method == "pearson" else "Spearman ρ"
-        axes.set_title(title + (" given covariate" if partial else ""))
+        axes.set_title(title + ("\ngiven covariate" if partial else ""), fontsize=7.5)
         axes.set_xticks(range(len(categories)), categories, rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    panels[0, 0].set_yticks(range(len(outcomes)), names)
+    panels[0, 0].set_yticks(range(len(outcomes)), _result_names(outcomes), fontsize=6.5)
     bar = figure.colorbar(image, ax=panels[0, -1], pad=0.02, aspect=30)
     bar.set_label(f"Correlation over models   (framed: adjusted p ≤ {1 - level:.2g})")
     bar.outline.set_visible(False)
     return figure
+
+
+def _result_names(outcomes: list[tuple[str, str, str]]) -> list[str]:
+    """The task, and as much of metric and data set as it takes to tell results of one task apart."""
+    tasks = [task for task, _, _ in outcomes]
+    metrics = [(task, metric) for task, _, metric in outcomes]
+    names = []
+    for task, data, metric in outcomes:
+        parts = [task]
+        if tasks.count(task) > 1:
+            several = len({name for other, name in metrics if other == task}) > 1
+            parts += [metric] if several else []
+            parts += [data] if metrics.count((task, metric)) > 1 or not several else []
+        names.append(": ".join(part.replace("_", " ") for part in parts))
+    return names
+
+
+def _short(value: float) -> str:
+    """A correlation in three or four characters: .91, −.40, 1.0."""
+    text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 0.995 else "1.0"
+    return f"−{text}" if value < 0 and text != ".00" else text
