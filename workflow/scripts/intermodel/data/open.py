@@ -47,8 +47,8 @@ def open_dataset(spec: Mapping[str, Any], manifest: str | os.PathLike[str] | Non
         found = read_manifest(manifest)
         if found.source != source:
             raise UserError(
-                f"{str(manifest)!r} is the manifest of a data set of source {found.source!r}, expected {source!r}; give "
-                "the data set's own."
+                f"{str(manifest)!r} is the manifest of a data set of source {found.source!r}, expected {source!r}; "
+                "give that of this data set."
             )
         index = found.index
         if source == "scenes":

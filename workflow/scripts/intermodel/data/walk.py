@@ -75,8 +75,8 @@ def find_images(root: Path) -> Found:
         if entry.is_symlink():
             if entry.is_dir():
                 raise UserError(
-                    f"{entry.path!r} is a link to the folder {os.path.realpath(entry.path)!r}; links to folders are not "
-                    "followed: put the folder itself there, or give its own path in the study."
+                    f"{entry.path!r} is a link to the folder {os.path.realpath(entry.path)!r}; links to folders are "
+                    "not followed: put the folder itself there, or give its own path in the study."
                 )
             if is_image(name):
                 _stay(entry.path, inside)

@@ -63,12 +63,12 @@ def write_broden(dataset: Dataset, folder: str | os.PathLike[str]) -> None:
         image = dataset.image(i)
         layers, image_labels, size = _by_category(dataset, i)
         _add(sums, layers, image_labels, size)
-        _publish(root / "images" / f"{names[i]}.png", encode_png(image))
+        _write(root / "images" / f"{names[i]}.png", encode_png(image))
         cells: dict[str, list[str]] = {category: [] for category in dataset.categories}
         for category, layer in layers:
             name = f"{names[i]}_{category}_{len(cells[category]) + 1}.png"
             rgb = np.stack([layer & 255, layer >> 8, np.zeros_like(layer)], axis=-1).astype(np.uint8)
-            _publish(root / "images" / name, encode_png(rgb))
+            _write(root / "images" / name, encode_png(rgb))
             cells[category].append(name)
         for category, number in image_labels:
             cells[category].append(str(number))
@@ -150,9 +150,10 @@ def _unique_stems(ids: Sequence[str]) -> list[str]:
     return [stem if counts[stem] == 1 else name.replace(".", "_") for stem, name in zip(stems, ids)]
 
 
-def _publish(path: Path, content: bytes) -> None:
-    with publish(path) as temporary:
-        temporary.write_bytes(content)
+def _write(path: Path, content: bytes) -> None:
+    # The tables come last, so that a folder with an index is whole.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def _table(path: Path, heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
