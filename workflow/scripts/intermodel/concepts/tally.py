@@ -197,10 +197,11 @@ def tally_masks(
     )
 
 
-def merge(tallies: Sequence[Tally]) -> Tally:
+def merge(tallies: Sequence[Tally], top_images: int = 8) -> Tally:
     """Add tallies of disjoint images, made with the same thresholds; rows of images count through in that order.
 
-    Control tallies pair images within each part only, so their sums are not those of one tally of all images.
+    Of the strongest images of each unit `top_images` are kept, at most as many as the parts hold. Control tallies pair
+    images within each part only, so their sums are not those of one tally of all images.
 
     Raises
     ------
@@ -216,7 +217,7 @@ def merge(tallies: Sequence[Tally]) -> Tally:
     folds, shuffled = first.folds, first.shuffled
     for other in tallies[1:]:
         folds, shuffled = folds + other.folds, shuffled + other.shuffled
-    top = Top(first.units, first.top_images.shape[1])
+    top = Top(first.units, top_images)
     begin = 0
     for part in tallies:
         top.merge(part.top_images + begin, part.top_values)
