@@ -17,7 +17,7 @@ from intermodel.concepts.iou import Denominator, iou
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 
-# Elements of one block of units, (folds, units, labels).
+# Elements of one block, (folds, units, labels) or (weightings, pairs); bounds the memory.
 BLOCK_ELEMENTS = 4_000_000
 
 
@@ -108,9 +108,11 @@ def detectors(evidence: Evidence, weights: ArrayLike) -> NDArray[np.int64]:
     times = np.asarray(weights, dtype=np.float64)
     flat = times.reshape(-1, times.shape[-1])
     result = np.zeros((len(flat), evidence.labels), np.int64)
-    if evidence.unit.size:
+    size = max(1, BLOCK_ELEMENTS // max(1, len(evidence.unit)))
+    for start in range(0, len(flat) if evidence.unit.size else 0, size):
+        part = flat[start : start + size]
         # Sums of integers below 2^53: exact in any order.
-        score = iou(flat @ evidence.intersection, flat @ evidence.unit_area, flat @ evidence.label_area)
+        score = iou(part @ evidence.intersection, part @ evidence.unit_area, part @ evidence.label_area)
         score = np.where(np.isnan(score), 0.0, score)
         starts = np.flatnonzero(np.diff(evidence.unit, prepend=-1))
         best = np.maximum.reduceat(score, starts, axis=1)
@@ -120,7 +122,7 @@ def detectors(evidence: Evidence, weights: ArrayLike) -> NDArray[np.int64]:
         position = np.where(reaching, np.arange(len(evidence.unit)), len(evidence.unit))
         first = np.minimum.reduceat(position, starts, axis=1)
         draw, group = np.nonzero(first < len(evidence.unit))
-        np.add.at(result, (draw, evidence.label[first[draw, group]]), 1)
+        np.add.at(result, (start + draw, evidence.label[first[draw, group]]), 1)
     return result.reshape(*times.shape[:-1], evidence.labels)
 
 
