@@ -61,34 +61,36 @@ def _best(main: Mapping[str, Row], pairs: Sequence[Row], models: Sequence[Model]
 
 
 def _training(main: Mapping[str, Row], pairs: Sequence[Row], models: Sequence[Model]) -> list[str]:
-    gains = {}
+    gains: dict[Model, tuple[float, float, float]] = {}
     for model in models:
-        control = None if model.control else control_of(model, list(models))
+        control = None if model.control else control_of(model, models)
         if control is not None:
-            gains[model] = (control, *difference(pairs, model.name, control.name))
+            gains[model] = difference(pairs, model.name, control.name)
     if not gains:
         return []
-    helped = [model for model, (_, _, low, _) in gains.items() if low > 0]
-    harmed = [model for model, (_, _, _, high) in gains.items() if high < 0]
-    ordered = sorted(gains, key=lambda model: gains[model][1])
-    used = sorted({control.title for control, *_ in gains.values()})
-    against = "the untrained control" if len(used) == 1 else f"the untrained controls ({_list(used)})"
+    helped = [model for model, (_, low, _) in gains.items() if low > 0]
+    harmed = [model for model, (_, _, high) in gains.items() if high < 0]
     sentences = []
     if len(gains) > 1:
-        text = (
-            f"Training raises accuracy above {against} in {len(helped)} of {len(gains)} "
-            "models (paired 95 % interval above 0): "
+        ordered = sorted(gains, key=lambda model: gains[model][0])
+        least, most = (_gain(model, gains[model]) for model in (ordered[0], ordered[-1]))
+        sentences.append(
+            f"Training raises accuracy above an untrained network of the same architecture in {len(helped)} of "
+            f"{len(gains)} models (paired 95 % interval above 0); the smallest change is {least}, the largest {most}."
         )
-        ends = [f"{_gain(model, gains[model])}" for model in (ordered[-1], ordered[0])]
-        sentences.append(f"{text}from {ends[1]} to {ends[0]}.")
+        undecided = [model.title for model in gains if model not in helped and model not in harmed]
+        if undecided:
+            sentences.append(f"Not told apart from the untrained network: {_list(undecided)}.")
+        if harmed:
+            sentences.append(f"Below the untrained network: {_list([_gain(model, gains[model]) for model in harmed])}.")
     else:
-        model = ordered[0]
-        sentences.append(f"Training changes accuracy over {against} by {_gain(model, gains[model])}.")
-    if harmed:
-        sentences.append(f"Below {against}: {_list([_gain(model, gains[model]) for model in harmed])}.")
-    undecided = [model.title for model in gains if model not in helped and model not in harmed]
-    if undecided and len(gains) > 1:
-        sentences.append(f"Neither above nor below {against} within the error: {_list(undecided)}.")
+        (model,) = gains
+        sentences.append(
+            f"Against an untrained network of the same architecture, accuracy changes by {_gain(model, gains[model])}."
+        )
+    alone = [model.title for model in models if not model.control and model not in gains]
+    if alone:
+        sentences.append(f"No untrained control has the architecture of {_list(alone)}.")
     return sentences
 
 
@@ -119,8 +121,8 @@ def _knn(main: Mapping[str, Row], models: Sequence[Model]) -> list[str]:
     ]
 
 
-def _gain(model: Model, gain: tuple[Model, float, float, float]) -> str:
-    _, value, low, high = gain
+def _gain(model: Model, gain: tuple[float, float, float]) -> str:
+    value, low, high = gain
     return f"{_points(value)} [{_number(low)}, {_number(high)}] for {model.title}"
 
 

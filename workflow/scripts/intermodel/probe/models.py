@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -48,8 +49,7 @@ def read_models(description: str) -> list[Model]:
     ]
 
 
-def control_of(model: Model, models: list[Model]) -> Model | None:
-    """The untrained control to compare a model with: one of its own architecture if there is one, else the first."""
-    controls = [other for other in models if other.control and other.name != model.name]
-    alike = [other for other in controls if other.architecture == model.architecture]
-    return next(iter(alike or controls), None)
+def control_of(model: Model, models: Sequence[Model]) -> Model | None:
+    """The untrained control of a model's architecture; with another architecture the difference is not training's."""
+    alike = [other for other in models if other.control and other.architecture == model.architecture]
+    return next((other for other in alike if other.name != model.name), None)

@@ -38,7 +38,7 @@ def findings(
         *_random_masks([row for row in layers if row["main"]], models),
         *_label_free(main, models),
         *_with_labels(main),
-        *_model_level(agreement),
+        *_model_level(agreement, [row["units"] for row in representations if row["main"]]),
     ]
 
 
@@ -125,23 +125,27 @@ def _with_labels(main: Sequence[Row]) -> list[str]:
     return [text + "."]
 
 
-def _model_level(agreement: Sequence[Row]) -> list[str]:
+def _model_level(agreement: Sequence[Row], units: Sequence[float]) -> list[str]:
     tested = [row for row in agreement if np.isfinite(row["p_adjusted"])]
     if not tested:
         return []
     count = tested[0]["models"]
+    # A rank cannot exceed the number of units, so a wider layer may look better for its width alone.
+    caution = ""
+    if min(units) < max(units):
+        caution = f" The layers have {min(units):.0f} to {max(units):.0f} units, which most of these scores depend on."
     found = [row for row in tested if row["p_adjusted"] <= LEVEL]
     if found:
         names = [f"`{row['score']}` (Spearman {row['spearman']:+.2f}, p = {row['p_adjusted']:.3f})" for row in found]
         return [
             f"Over {count} models, these label-free scores of a whole representation go with the probe's accuracy "
-            f"(p adjusted for {len(tested)} scores): {_list(names)}."
+            f"(p adjusted for {len(tested)} scores): {_list(names)}.{caution}"
         ]
     best = max(tested, key=lambda row: abs(row["spearman"]))
     return [
         f"No label-free score of a whole representation ranks the {count} models as the probe does beyond chance; the "
         f"closest is `{best['score']}` (Spearman {best['spearman']:+.2f}, p = {best['p_adjusted']:.2f} adjusted for "
-        f"{len(tested)} scores)."
+        f"{len(tested)} scores).{caution}"
     ]
 
 

@@ -205,7 +205,8 @@ def random_mask_null(
     size = int(units.sum())
     nan = float("nan")
     if right.all() or not right.any() or size in (0, len(units)):
-        note = "all predictions are alike" if 0 < size < len(units) else "the mask holds no unit or all of them"
+        alike = right.all() or not right.any()
+        note = "all predictions are alike" if alike else "the mask holds no unit or all of them"
         return RandomMasks(np.full(masks, nan), nan, nan, nan, nan, nan, nan, nan, note)
     generator = np.random.default_rng([seed, 1])
     observed = qscore(events, units, eps)[0][rows]
