@@ -51,7 +51,10 @@ def look_at_disk():
             for path in feature_files(dataset, model)
             if Path(path).exists()
         ],
-        "listings": {dataset: listing_digest(expand(json.loads(STUDY.dataset_spec(dataset)))) for dataset in DATASETS},
+        "listings": {
+            dataset: listing_digest(expand(json.loads(STUDY.dataset_spec(dataset))))
+            for dataset in DATASETS
+        },
         "checkpoints": {
             name: file_digest(expand(model.weights.path))
             for name, model in STUDY.models.items()

@@ -110,9 +110,25 @@ rule plot_concepts:
             for model in gallery_models()
         ],
     output:
-        **{name: PATHS.figure("concepts", name) for name in CONCEPT_FIGURES},
+        **{
+            name: report(
+                PATHS.figure("concepts", name),
+                caption=f"../docs/captions/concepts_{name}.rst",
+                category="Concepts",
+                subcategory="{dataset}",
+                labels={"figure": name},
+            )
+            for name in CONCEPT_FIGURES
+        },
         galleries=[
-            PATHS.figure("concepts", f"gallery-{model}") for model in gallery_models()
+            report(
+                PATHS.figure("concepts", f"gallery-{model}"),
+                caption="../docs/captions/concepts_gallery.rst",
+                category="Concepts",
+                subcategory="{dataset}",
+                labels={"figure": f"units of {model}"},
+            )
+            for model in gallery_models()
         ],
     log:
         PATHS.log("plot_concepts", "{dataset}"),

@@ -2,14 +2,14 @@
 # to two jobs, so that asking for another layer leaves the finished ones alone.
 for dataset in DATASETS:
     for model in MODELS:
-        for kind, paths in split_by_presence(feature_files(dataset, model), set(PLAN["present"])).items():
+        for kind, paths in split_by_presence(
+            feature_files(dataset, model), set(PLAN["present"])
+        ).items():
             weights = STUDY.models[model].weights
 
             rule:
                 name:
                     identifier("extract", model, dataset, kind)
-                message:
-                    f"Extracting features of {model} on {dataset}"
                 input:
                     manifest=PATHS.manifest(dataset),
                     images=(
@@ -22,6 +22,17 @@ for dataset in DATASETS:
                     ),
                 output:
                     paths,
+                log:
+                    PATHS.log("extract_features", dataset, f"{model}.{kind}"),
+                benchmark:
+                    PATHS.benchmark("extract_features", dataset, f"{model}.{kind}")
+                conda:
+                    "../envs/features.yaml"
+                threads: 1
+                resources:
+                    gpu=PLAN["gpu"],
+                    mem_mb=growing(4000),
+                    runtime=lambda wildcards, attempt: 240 * attempt,
                 params:
                     # Functions, since a text with ${NAME} in it would be searched for wildcards.
                     dataset=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
@@ -31,17 +42,8 @@ for dataset in DATASETS:
                     code=code_of("extract_features.py"),
                     # Derived values are not compared: they must not make finished layers run again.
                     compute=lambda wildcards, threads: STUDY.compute.model_dump(),
-                log:
-                    PATHS.log("extract_features", dataset, f"{model}.{kind}"),
-                benchmark:
-                    PATHS.benchmark("extract_features", dataset, f"{model}.{kind}")
-                threads: 1
-                resources:
-                    gpu=PLAN["gpu"],
-                    mem_mb=growing(4000),
-                    runtime=lambda wildcards, attempt: 240 * attempt,
-                conda:
-                    "../envs/features.yaml"
+                message:
+                    f"Extracting features of {model} on {dataset}"
                 script:
                     "../workflow/scripts/extract_features.py"
 

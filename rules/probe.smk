@@ -1,5 +1,12 @@
 # How well can the classes be read off? One job per (model, data set) fits the probes of all layers.
-PROBE_TABLES = ["accuracy", "differences", "disagreement", "findings"]
+PROBE_TABLES = [
+    "accuracy",
+    "differences",
+    "disagreement",
+    "findings",
+    "disagreement_findings",
+]
+PROBE_FIGURES = ["accuracy", "disagreement"]
 
 
 rule probe_model:
@@ -39,6 +46,7 @@ rule summarise_probes:
         differences=PATHS.table("probe", "differences"),
         disagreements=PATHS.table("probe", "disagreement"),
         statements=PATHS.table("probe", "findings"),
+        disagreement_statements=PATHS.table("probe", "disagreement_findings"),
     log:
         PATHS.log("summarise_probes", "{dataset}"),
     benchmark:
@@ -61,8 +69,18 @@ rule summarise_probes:
 rule plot_probes:
     input:
         accuracy=PATHS.table("probe", "accuracy"),
+        disagreement=PATHS.table("probe", "disagreement"),
     output:
-        PATHS.figure("probe", "accuracy"),
+        **{
+            name: report(
+                PATHS.figure("probe", name),
+                caption=f"../docs/captions/probe_{name}.rst",
+                category="Quality",
+                subcategory="{dataset}",
+                labels={"figure": f"probe {name}"},
+            )
+            for name in PROBE_FIGURES
+        },
     log:
         PATHS.log("plot_probes", "{dataset}"),
     benchmark:
@@ -90,6 +108,7 @@ rule probe:
             for name in PROBE_TABLES
         ],
         [
-            PATHS.figure("probe", "accuracy", dataset)
+            PATHS.figure("probe", name, dataset)
             for dataset in STUDY.datasets_for("probe")
+            for name in PROBE_FIGURES
         ],

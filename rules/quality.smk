@@ -74,7 +74,16 @@ rule plot_quality:
         calibration=PATHS.table("quality", "calibration"),
         qualities=[PATHS.quality(model=model) for model in MODELS],
     output:
-        **{name: PATHS.figure("quality", name) for name in QUALITY_FIGURES},
+        **{
+            name: report(
+                PATHS.figure("quality", name),
+                caption=f"../docs/captions/quality_{name}.rst",
+                category="Quality",
+                subcategory="{dataset}",
+                labels={"figure": name},
+            )
+            for name in QUALITY_FIGURES
+        },
     log:
         PATHS.log("plot_quality", "{dataset}"),
     benchmark:

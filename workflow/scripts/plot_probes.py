@@ -2,6 +2,8 @@ import intermodel.engine.isolate  # noqa: F401  keeps this environment's package
 from intermodel.engine.job import job
 
 with job(snakemake.log[0]):
+    from intermodel.probe.disagreement_report import plot_disagreement
     from intermodel.probe.figures import plot_accuracy
 
-    plot_accuracy(snakemake.input.accuracy, snakemake.params.models, snakemake.output)
+    plot_accuracy(snakemake.input.accuracy, snakemake.params.models, [snakemake.output.accuracy])
+    plot_disagreement(snakemake.input.disagreement, snakemake.params.models, snakemake.output.disagreement)

@@ -24,6 +24,7 @@ import torch
 
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
+from intermodel.features.fold import folded
 from intermodel.features.forward import Forward, Rows
 from intermodel.features.parts import Part, part_key
 from intermodel.features.prefetch import Images, batches
@@ -157,6 +158,7 @@ def extract(
     begin = time.monotonic()
     done = 0
     with ExitStack() as stack:
+        stack.enter_context(folded(network, layers, arrangements, size))
         targets = []
         for file in files:
             part = _open_part(file, images, arrangements[file.layer], provenance, chosen)

@@ -80,6 +80,25 @@ def disagreement(first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: 
     )
 
 
+COLUMNS = (
+    "model_a",
+    "model_b",
+    "accuracy_a",
+    "accuracy_b",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "equal",
+    "disagreement",
+    "disagreement_low",
+    "disagreement_high",
+    "independent_errors",
+    "largest_possible",
+    "both_wrong",
+    "images",
+)
+
+
 def disagreement_rows(outcomes: Mapping[str, ProbeOutcome], controls: Sequence[str] = ()) -> list[dict[str, object]]:
     """One row for every pair of models: accuracies, their paired difference, and how often the probes disagree.
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from intermodel import store
 from intermodel.probe.accuracy import paired_difference
+from intermodel.probe.disagreement import COLUMNS as DISAGREEMENT_COLUMNS
 from intermodel.probe.disagreement import disagreement_rows
+from intermodel.probe.disagreement_report import disagreement_findings
 from intermodel.probe.files import ProbeOutcome, read_outcome
 from intermodel.probe.findings import findings
 from intermodel.probe.models import Model, read_models
@@ -29,6 +31,7 @@ def summarise_probes(
     differences: PathLike,
     disagreements: PathLike,
     statements: PathLike,
+    disagreement_statements: PathLike,
 ) -> None:
     """Write the tables and findings of a data set.
 
@@ -38,7 +41,7 @@ def summarise_probes(
         Probe files of all models, in the order of the study.
     description
         JSON text of `Study.describe`.
-    accuracy, differences, disagreements, statements
+    accuracy, differences, disagreements, statements, disagreement_statements
         CSV files to write.
     """
     models = read_models(description)
@@ -48,9 +51,12 @@ def summarise_probes(
     pairs = difference_rows(outcomes)
     store.write_table(accuracy, rows)
     store.write_table(differences, pairs or {name: [] for name in DIFFERENCE_COLUMNS})
-    store.write_table(disagreements, disagreement_rows(outcomes, [model.name for model in models if model.control]))
+    disagreeing = disagreement_rows(outcomes, [model.name for model in models if model.control])
+    store.write_table(disagreements, disagreeing or {name: [] for name in DISAGREEMENT_COLUMNS})
     sentences = findings(rows, pairs, models)
     store.write_table(statements, {"statement": sentences, "table": ["accuracy.csv"] * len(sentences)})
+    sentences = disagreement_findings(disagreeing, models)
+    store.write_table(disagreement_statements, {"statement": sentences, "table": ["disagreement.csv"] * len(sentences)})
 
 
 def accuracy_rows(files: Mapping[str, PathLike], models: Sequence[Model]) -> list[Row]:

@@ -170,9 +170,9 @@ def _fill(
                 raise UserError(f"{folder} does not exist, which the report shows; run the workflow to make it.")
             place = f" on {titles[dataset]}" if several else ""
             prefix = f"{titles[dataset]}: " if several else ""
-            findings += [prefix + sentence for sentence in _sentences(folder / f"{part.sentences}.csv", "statement")]
+            findings += [prefix + sentence for sentence in _sentences(folder / f"{part.sentences}.csv")]
             if part.sentences == "findings":
-                warnings += [prefix + sentence for sentence in _sentences(folder / "warnings.csv", "warning")]
+                warnings += [prefix + sentence for sentence in _sentences(folder / "warnings.csv")]
             for name in part.figures:
                 path = folder / "figures" / f"{name}.svg"
                 if path.exists():
@@ -211,11 +211,12 @@ def _table_title(path: Path) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _sentences(path: Path, column: str) -> list[str]:
+def _sentences(path: Path) -> list[str]:
+    """The first column of a table of sentences; the second names the table that a sentence rests on."""
     if not path.exists():
         return []
-    columns = read_table(path)
-    return [str(sentence) for sentence in columns.get(column, []) if str(sentence) and str(sentence) != "nan"]
+    columns = [column for column in read_table(path).values() if column.dtype.kind == "U"]
+    return [str(sentence) for sentence in columns[0]] if columns else []
 
 
 def _figure(path: Path, title: str, caption: str) -> Figure:

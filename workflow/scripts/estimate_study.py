@@ -1,0 +1,76 @@
+"""Print what is still missing of a study will cost: python workflow/scripts/estimate_study.py STUDY."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from intermodel.engine.environment import expand
+from intermodel.engine.errors import UserError
+from intermodel.study.estimate import DatasetSize, estimate, format_costs, in_bytes, total, unfinished
+from intermodel.study.load import read_study
+from intermodel.study.study import Study
+
+
+def dataset_size(study: Study, name: str) -> DatasetSize:
+    from intermodel.data.open import open_dataset
+
+    manifest = Path(study.paths.manifest(name))
+    dataset = open_dataset(expand(json.loads(study.dataset_spec(name))), manifest if manifest.is_file() else None)
+    pixels = 0
+    if name in study.datasets_for("concepts"):
+        size = study.datasets[name].segmentation_size
+        sides = [size, size] if isinstance(size, int) else size or dataset.segmentation(0).layers.shape[-2:]
+        pixels = int(np.prod(sides))
+    return DatasetSize(len(dataset), len(dataset.classes), pixels)
+
+
+def operations_per_second() -> float:
+    """Multiplications and additions in a second of one matrix product."""
+    values = np.random.default_rng(0).normal(size=(600, 600))
+    values @ values
+    begin = time.perf_counter()
+    for _ in range(5):
+        values @ values
+    return 5 * 2 * 600**3 / (time.perf_counter() - begin)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print what is still missing of a study will cost.")
+    parser.add_argument("study", help="the study file (YAML)")
+    options = parser.parse_args()
+    networks, where = {}, ""
+    try:
+        study = read_study(options.study)
+        sizes = {name: dataset_size(study, name) for name in study.datasets}
+        for model in unfinished(study):
+            from intermodel.features.measure import measure_network
+
+            compute, record = study.compute, json.loads(study.model_spec(model))
+            networks[model] = measure_network(record, study.layers(model), compute.batch_size, compute.device)
+            where = f" Forward passes were timed on this machine ({networks[model].device})."
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    costs = estimate(study, sizes, networks, operations_per_second())
+    if not costs:
+        print(f"Nothing is missing; the report is {study.paths.report}.")
+        return
+    everything = total(costs)
+    print(format_costs(costs, everything))
+    print(f"\nWork is seconds of one core, h:mm:ss; jobs run side by side.{where}")
+    folder = next(
+        path
+        for path in [Path(study.paths.results).absolute(), *Path(study.paths.results).absolute().parents]
+        if path.exists()
+    )
+    free = shutil.disk_usage(folder).free
+    print(f"Disk is before compression; {in_bytes(free)} are free in {folder}.")
+    if everything.bytes > free:
+        sys.exit("error: the disk is too small; free some space, or choose another folder as `results`.")
+
+
+if __name__ == "__main__":
+    main()
