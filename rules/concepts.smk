@@ -81,7 +81,7 @@ rule summarise_concepts:
         mem_mb=growing(2000),
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
         code=code_of("summarise_concepts.py"),
     message:
