@@ -104,10 +104,13 @@ def methods_paragraphs(
     if "similarity" in analyses:
         chosen = analyses["similarity"]
         names = [f"{MEASURES[measure][0]} {cite(MEASURES[measure][1])}" for measure in chosen["measures"]]
+        details = [
+            f"SVCCA keeps {100 * chosen['variance'][0]:g} % of the variance. " * ("svcca" in str(chosen["measures"])),
+            f"Neighbours are the {chosen['neighbours']} nearest by cosine. " * ("mutual_knn" in chosen["measures"]),
+        ]
         paragraphs.append(
-            f"Similarity. Representations were compared by {'; '.join(names)}. SVCCA keeps "
-            f"{100 * chosen['variance'][0]:g} % of the variance, neighbours are the {chosen['neighbours']} nearest by "
-            "cosine. Values are reported beside their exact mean under random pairing of images wherever that is known."
+            f"Similarity. Representations were compared by {'; '.join(names)}. {''.join(details)}"
+            "Values are reported beside their exact mean under random pairing of images wherever that is known."
         )
     if "probe" in analyses:
         paragraphs.append(
