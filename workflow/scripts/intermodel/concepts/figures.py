@@ -120,10 +120,8 @@ def draw_concepts(summary: Columns, concepts: Columns) -> Figure:
         for label, column in zip(axes.get_xticklabels(), panel, strict=True):
             label.set_color(category_color(of[column]))
         _bracket_categories(axes, of[panel])
-        for x in range(len(panel)):
-            for y in range(len(titles)):
-                if np.isnan(values[y, x]):
-                    axes.plot(x, y, ".", ms=1, color="0.8")
+        rows, columns = np.nonzero(np.isnan(values))
+        axes.plot(columns, rows, ".", ms=1, color="0.8")
     assert image is not None
     bar = figure.colorbar(image, ax=grid[:, 0], pad=0.01, aspect=25, fraction=0.03)
     bar.set_label("Units")
