@@ -1,0 +1,206 @@
+"""The whole workflow on the smallest study: its page, and what runs again when something changes, by name."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from opened_page import use_page
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+
+pytestmark = pytest.mark.workflow
+
+
+class Project:
+    """A copy of the workflow's code beside the results of the tiny study, so that tests may edit both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("rules", "workflow", "envs", "profiles", "docs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "Snakefile", folder)
+        self.study = yaml.safe_load(TINY.read_text())
+
+    def snakemake(self, *arguments: str) -> str:
+        path = self.folder / "study.yaml"
+        path.write_text(yaml.safe_dump(self.study, sort_keys=False))
+        result = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--configfile", str(path), "--cores", "2", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        output = result.stdout + result.stderr
+        assert result.returncode == 0, output
+        return output
+
+    def jobs(self) -> dict[str, int]:
+        """Names and numbers of the jobs that would run, without the targets that only collect."""
+        output = self.snakemake("all", "--dry-run")
+        if "Nothing to be done" in output:
+            return {}
+        table = re.search(r"Job stats:\n(.*?)\ntotal", output, re.DOTALL)
+        assert table is not None, output
+        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", table[1], re.MULTILINE))
+        return {name: int(count) for name, count in counts.items() if name not in TARGETS}
+
+
+TARGETS = {"all", "data", "training", "features", "concepts", "similarity", "probe", "quality", "lce", "report"}
+# What compares all models of a data set.
+COMPARISONS = {
+    "subsample_similarity": 1,
+    "summarise_similarity": 1,
+    "plot_similarity": 1,
+    "summarise_concepts": 1,
+    "plot_concepts": 1,
+    "summarise_probes": 1,
+    "plot_probes": 1,
+    "summarise_quality": 1,
+    "plot_quality": 1,
+    "embed_models": 1,
+    "plot_lce": 1,
+}
+PAGE = {"write_report": 1}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("study"))
+    project.snakemake("all")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project) -> Iterator[Project]:
+    """The finished project; whatever a test changes in the study or the code is put back."""
+    sources = {path: path.read_text() for path in (finished.folder / "workflow").rglob("*.py")}
+    yield finished
+    finished.study = yaml.safe_load(TINY.read_text())
+    for path, text in sources.items():
+        if path.read_text() != text:
+            path.write_text(text)
+
+
+def test_a_finished_study_has_nothing_to_do(project: Project) -> None:
+    assert project.jobs() == {}
+
+
+def test_touched_files_and_another_order_change_nothing(project: Project) -> None:
+    for path in [project.folder / "Snakefile", *(project.folder / "rules").iterdir()]:
+        path.touch()
+    for path in (project.folder / "workflow" / "scripts").rglob("*.py"):
+        path.touch()
+    assert project.jobs() == {}
+
+
+def test_a_further_layer(project: Project) -> None:
+    project.study["models"]["vit"]["layers"] = ["blocks.0", "blocks.1", "norm"]
+    assert project.jobs() == COMPARISONS | PAGE | {
+        "extract_vit_scenes_new": 1,
+        "factorise_representation": 1,
+        "compare_models": 3,
+        "tally_concepts": 1,
+        "probe_model": 1,
+        "score_model": 1,
+    }
+
+
+def test_a_further_model(project: Project) -> None:
+    project.study["models"]["another"] = {
+        **project.study["models"]["untrained"],
+        "weights": {"source": "random", "seed": 7},
+    }
+    assert project.jobs() == COMPARISONS | PAGE | {
+        "extract_another_scenes_new": 1,
+        "factorise_representation": 2,
+        "compare_models": 4,
+        "tally_concepts": 2,
+        "probe_model": 1,
+        "score_model": 1,
+    }
+
+
+def test_a_further_data_set(project: Project) -> None:
+    project.study["datasets"]["shifted"] = {**project.study["datasets"]["scenes"], "shift": "lighting"}
+    for analysis in ("concepts", "probe", "quality", "lce"):
+        project.study["analyses"].setdefault(analysis, {})["datasets"] = ["scenes"]
+    assert project.jobs() == PAGE | {
+        "make_manifest_shifted": 1,
+        "extract_trained_shifted_new": 1,
+        "extract_untrained_shifted_new": 1,
+        "extract_vit_shifted_new": 1,
+        "factorise_representation": 6,
+        "compare_models": 6,
+        "subsample_similarity": 1,
+        "summarise_similarity": 1,
+        "plot_similarity": 1,
+    }
+
+
+def test_a_model_less(project: Project) -> None:
+    del project.study["models"]["vit"]
+    assert project.jobs() == COMPARISONS | PAGE
+
+
+def test_another_threshold_of_the_report_tallies_nothing_again(project: Project) -> None:
+    project.study["analyses"]["concepts"]["iou_threshold"] = 0.05
+    assert project.jobs() == PAGE | {"summarise_concepts": 1, "plot_concepts": 1, "embed_models": 1, "plot_lce": 1}
+
+
+def test_an_edited_docstring_changes_nothing(project: Project) -> None:
+    path = project.folder / "workflow/scripts/intermodel/similarity/pair.py"
+    path.write_text(path.read_text().replace('"""', '"""Edited. ', 1) + "\n# A comment.\n")
+    assert project.jobs() == {}
+
+
+def test_an_edited_function_runs_what_imports_it(project: Project) -> None:
+    path = project.folder / "workflow/scripts/intermodel/similarity/pair.py"
+    path.write_text(path.read_text() + "\nEDITED = True\n")
+    jobs = project.jobs()
+    assert jobs["compare_models"] == 6
+    untouched = ("factorise_representation", "tally_concepts", "probe_model", "extract_vit_scenes_have")
+    assert not set(untouched) & set(jobs), jobs
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_report_works_in_a_browser(finished: Project, chromium: str, width: int) -> None:
+    used = use_page(chromium, finished.folder / "results" / "report" / "index.html", width)
+    assert used.problems == []
+    assert used.requests == []
+    assert used.broken_images == []
+    assert used.sections == ["map", "concepts", "similarity", "quality", "disagreement", "methods"]
+    assert used.enlarged > 15
+    assert used.sorted_tables > 15
+    assert not used.wider_than_screen
+
+
+def test_every_link_of_the_report_leads_somewhere(finished: Project) -> None:
+    page = finished.folder / "results" / "report" / "index.html"
+    links = re.findall(r'href="(?!#|data:)([^"]+)"', page.read_text())
+    assert len(links) > 15
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def test_the_engines_own_report_can_be_made(finished: Project) -> None:
+    finished.snakemake("--report", "own.zip")
+    assert (finished.folder / "own.zip").stat().st_size > 100_000
+
+
+def test_weights_trained_twice_are_the_same(finished: Project) -> None:
+    weights = finished.folder / "results" / "training" / "trained.safetensors"
+    first = weights.read_bytes()
+    finished.snakemake(str(weights.relative_to(finished.folder)), "--force")
+    assert weights.read_bytes() == first
+    finished.snakemake("all", "--touch")
