@@ -8,7 +8,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models test lint lock document run estimate layers clean-results resume bench
+.PHONY: help demo demo-models run test lint lock document
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,10 @@ demo: $(VENV)/installed ## Run the demo study and say where its report is.
 
 run: demo ## The same with STUDY=path/to/study.yaml.
 
+demo-models: $(VENV)/installed ## Train the demo's own weights anew (some 50 CPU minutes) and print their digests.
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo_models.yaml training
+	sha256sum results/demo_models/training/*.safetensors
+
 test: $(VENV)/installed ## Run the whole test suite.
 	$(BIN)/pytest -n 2 --dist loadfile
 
@@ -46,3 +50,12 @@ lock: $(VENV)/installed ## Compile requirements.lock and envs/*.yaml anew from p
 
 document: $(VENV)/installed ## Write config/schema.json and the tables of config/README.md anew.
 	PYTHONPATH=workflow/scripts $(BIN)/python -m intermodel.study.document
+
+estimate: $(VENV)/installed ## Tell what STUDY will still cost: images, jobs, work, disk.
+	@$(BIN)/python workflow/scripts/estimate_study.py $(STUDY)
+
+layers: $(VENV)/installed ## List the layers of MODEL, a model of STUDY or an architecture.
+	@$(BIN)/python workflow/scripts/list_layers.py $(STUDY) $(MODEL)
+
+clean-results: $(VENV)/installed ## List results that STUDY no longer asks for; with REMOVE=1 remove them.
+	@$(BIN)/python workflow/scripts/clean_results.py $(STUDY) $(if $(REMOVE),--remove)
