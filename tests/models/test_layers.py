@@ -59,8 +59,13 @@ def test_the_table_is_the_same_without_memory():
 
 def test_a_network_is_left_as_it_was():
     network = build("test_resnet").train()
+    network.layer1.eval()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
     layer_table(network, (32, 32))
     assert network.training
+    assert network.layer2.training
+    assert not network.layer1.training
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 
 

@@ -138,7 +138,7 @@ def extract(
         raise UserError(f"batch_size is {batch_size} and workers {workers}, expected at least 1 and 0.")
     exact_arithmetic(threads)
     chosen = choose_device(device)
-    network = model.network.to(chosen).to(memory_format=torch.channels_last)
+    network = model.network.eval().to(chosen).to(memory_format=torch.channels_last)
     size = model.preprocessing.size
     layers = check_layers(list(dict.fromkeys(file.layer for file in files)), layer_table(network, size))
     arrangements = {

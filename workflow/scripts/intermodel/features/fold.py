@@ -112,10 +112,11 @@ def _pairs(network: nn.Module, wanted: set[str], batch: torch.Tensor) -> list[tu
             continue
         output = made[name][0]
         users = [other for other, tensors in taken.items() if any(tensor is output for tensor in tensors)]
-        if len(users) == 1 and _is_batch_norm(modules[users[0]]) and len(made[users[0]]) == 1:
-            # A wanted container may end with the convolution, and so return the very same tensor.
-            if id(output) not in seen:
-                pairs.append((name, users[0]))
+        # A wanted container may end with the convolution, and so return the very same tensor.
+        if len(users) != 1 or id(output) in seen:
+            continue
+        if _is_batch_norm(modules[users[0]]) and len(made[users[0]]) == 1:
+            pairs.append((name, users[0]))
     return pairs
 
 

@@ -93,7 +93,7 @@ def layer_table(network: nn.Module, input_size: tuple[int, int]) -> list[Layer]:
     handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules() if name]
     first = next(iter(network.parameters()), None)
     device = first.device if first is not None else torch.device("cpu")
-    training = network.training
+    training = [(module, module.training) for module in network.modules()]
     try:
         with torch.inference_mode():
             network.eval()(torch.zeros(1, 3, *input_size, device=device))
@@ -105,7 +105,8 @@ def layer_table(network: nn.Module, input_size: tuple[int, int]) -> list[Layer]:
             f"{one_line(error)}); correct preprocessing.size or the architecture's kwargs."
         ) from error
     finally:
-        network.train(training)
+        for module, mode in training:
+            module.training = mode
         for handle in handles:
             handle.remove()
     return [
