@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from intermodel.engine import progress as module
-from intermodel.engine.progress import clock, progress
+from intermodel.engine.progress import progress
 
 
 class Clock:
@@ -73,10 +73,3 @@ def test_a_failure_ends_without_a_last_line(time: Clock, caplog: pytest.LogCaptu
         bar.advance(1)
         raise KeyError
     assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    "seconds, text", [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00"), (86399, "23:59:59")]
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text

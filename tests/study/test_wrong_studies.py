@@ -92,6 +92,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     "name with a slash": ({"models": {"a/b": RESNET}}, [("models.a/b", "found the name 'a/b'")]),
     "name that starts with a dot": ({"models/.a": RESNET}, [("models..a", "starting with a letter or digit")]),
     "name that holds the separator": ({"models/a__b": RESNET}, [("models.a__b", "'__'", "rename it")]),
+    "name of a folder": ({"models/figures": RESNET}, [("models.figures", "folder of figures; rename the model")]),
     "names that differ in case": ({"models/ResNet": RESNET}, [("models.ResNet", "too similar to 'resnet'")]),
     "names that differ in punctuation": (
         {"datasets/s.1": {"source": "scenes"}, "datasets/s-1": {"source": "scenes"}},
@@ -171,6 +172,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     ),
     "layer given twice": ({"models/resnet/layers": ["layer4", "layer4"]}, [("models.resnet.layers", "'layer4' twice")]),
     "layer with a slash": ({"models/resnet/layers": ["layer4/0"]}, [("models.resnet.layers", "without '/'")]),
+    "layer that ends like a file": (
+        {"models/resnet/layers": ["a.maps"]},
+        [("models.resnet.layers", "maps of another")],
+    ),
     "half an import path": (
         {"models/resnet/architecture": "nets:"},
         [("models.resnet.architecture", "module:function")],

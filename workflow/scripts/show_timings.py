@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from intermodel.engine.errors import UserError
-from intermodel.engine.progress import clock
+from intermodel.engine.text import clock
 from intermodel.engine.timings import by_rule, format_table, last_run, read_jobs, total, write_jobs
 from intermodel.study.load import read_study
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from intermodel.engine.text import clock
+
 Item = TypeVar("Item")
 
 
@@ -85,10 +87,3 @@ class progress(Generic[Item]):
         elif self.total and self.done >= self.total:
             text += f", took {clock(elapsed)}"
         return text
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

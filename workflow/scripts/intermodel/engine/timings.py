@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from intermodel.engine.publish import publish
+from intermodel.engine.text import aligned
 from intermodel.engine.usage import parse_usage
 
 # Jobs that begin later than this after all others have ended belong to another run.
@@ -91,8 +92,7 @@ def format_table(costs: Sequence[RuleCost], everything: RuleCost) -> str:
     lines = [("rule", "jobs", "CPU s", "wall s", "peak MB")]
     for cost in [*costs, everything]:
         lines.append((cost.rule, str(cost.jobs), _text(cost.cpu, 1), _text(cost.wall, 1), _text(cost.memory, 0)))
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
-    return "\n".join("  ".join(_aligned(line, widths)) for line in lines)
+    return aligned(lines)
 
 
 def write_jobs(path: str | Path, jobs: Iterable[JobCost]) -> None:
@@ -127,11 +127,6 @@ def _number(text: str | None) -> float:
         return float(text or "nan")
     except ValueError:
         return math.nan
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first, *others = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-    return [first.strip().ljust(widths[0]), *others]
 
 
 def _text(value: float, digits: int) -> str:

@@ -53,6 +53,8 @@ def _names(study: Study) -> Iterator[Problem]:
                     f"{kind}.{name}",
                     f"is too similar to {other!r} (they differ in punctuation or case alone); rename one",
                 )
+    if "figures" in study.models:
+        yield Problem("models.figures", "this name is taken by the folder of figures; rename the model")
     # A rule is named after a model and a data set: a_b on c would be taken for a on b_c.
     rules: dict[str, tuple[str, str]] = {}
     for model, dataset in product(study.models, study.datasets):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from intermodel.engine.progress import clock
+from intermodel.engine.text import aligned, clock, in_bytes
 from intermodel.study import schema
 from intermodel.study.study import Study
 
@@ -286,22 +286,7 @@ def format_costs(costs: Sequence[Cost], everything: Cost) -> str:
     lines = [("", "images", "jobs", "work", "disk")]
     for cost in [*costs, everything]:
         lines.append((cost.name, f"{cost.images:,}", f"{cost.jobs:,}", clock(cost.seconds), in_bytes(cost.bytes)))
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in lines
-    )
-
-
-def in_bytes(count: float) -> str:
-    """A number of bytes in the largest unit that leaves at least 1."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+    return aligned(lines)
 
 
 def _sum(name: str, costs: Iterable[Cost]) -> Cost:

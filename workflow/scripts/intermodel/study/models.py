@@ -20,6 +20,10 @@ def check_models(study: Study) -> Iterator[Problem]:
         for layer in model.layers:
             if "/" in layer or not layer.strip():
                 yield Problem(f"{path}.layers", f"found {layer!r}, expected the name of a module, without '/'")
+            elif layer.endswith(".maps"):
+                yield Problem(
+                    f"{path}.layers", f"found {layer!r}; its file would be taken for the maps of another layer"
+                )
         if isinstance(model.tokens.grid, list) and len(model.tokens.grid) != 2:
             yield Problem(f"{path}.tokens.grid", f"found {model.tokens.grid}, expected [rows, columns] or auto")
         if model.control and not isinstance(model.weights, schema.RandomWeights | schema.CallableWeights):

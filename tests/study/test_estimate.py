@@ -1,0 +1,132 @@
+"""What a study will cost: the jobs that the workflow would start, work and bytes of what is missing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from intermodel.study import Study, load_study
+from intermodel.study.estimate import Cost, DatasetSize, estimate, format_costs, total, unfinished
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
+
+
+@dataclass(frozen=True)
+class Measured:
+    seconds: float
+    shapes: dict[str, tuple[int, int, int]]
+
+
+def tiny(**changes: Any) -> Study:
+    return load_study(yaml.safe_load(TINY.read_text(encoding="utf-8")) | changes)
+
+
+def measured(study: Study, seconds: float = 0.01) -> dict[str, Measured]:
+    return {model: Measured(seconds, dict.fromkeys(study.layers(model), (16, 4, 4))) for model in study.models}
+
+
+def costs(study: Study, present: Iterable[str] = (), seconds: float = 0.01) -> dict[str, Cost]:
+    sizes = {name: DatasetSize(180, 5, 1024) for name in study.datasets}
+    rows = estimate(study, sizes, measured(study, seconds), 1e10, set(present).__contains__)
+    return {cost.name: cost for cost in rows}
+
+
+def features(study: Study, model: str) -> list[str]:
+    paths = study.paths
+    return [
+        file
+        for layer in study.layers(model)
+        for file in (paths.features("scenes", model, layer), paths.maps("scenes", model, layer))
+    ]
+
+
+def everything(study: Study) -> set[str]:
+    """All files whose absence costs something."""
+    paths = study.paths
+    files = [paths.manifest("scenes"), paths.segmentation("scenes"), paths.patterns("scenes"), paths.report]
+    files += [paths.table(name, "findings", "scenes") for name in ("concepts", "similarity", "probe", "quality", "lce")]
+    files += [paths.pair("scenes", a, b) for a, b in study.pairs()]
+    for model in study.models:
+        files += [paths.weights(model), paths.probe("scenes", model), paths.quality("scenes", model)]
+        files += features(study, model)
+        for layer in study.layers(model):
+            files += [paths.tally("scenes", model, layer), paths.basis("scenes", model, layer)]
+    return set(files)
+
+
+@pytest.mark.workflow
+def test_jobs_are_those_of_the_workflow(
+    snakemake: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    study = yaml.safe_load(TINY.read_text(encoding="utf-8")) | {"results": str(tmp_path / "results")}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    # In the project's own folder, which remembers the layers of these networks.
+    output = snakemake("all", "--dry-run", folder=ROOT, study=file).stdout
+    found = re.search(r"^total\s+(\d+)$", output, re.MULTILINE)
+    assert found is not None, output
+    collecting = 1  # `all` itself
+    assert total(costs(load_study(study)).values()).jobs == int(found[1]) - collecting
+
+
+def test_nothing_missing_costs_nothing() -> None:
+    study = tiny()
+    assert costs(study, everything(study)) == {}
+    assert unfinished(study, everything(study).__contains__) == []
+    assert unfinished(study, lambda file: False) == list(study.models)
+
+
+@pytest.mark.parametrize("model", ["trained", "untrained", "vit"])
+def test_a_missing_model_costs_its_own_jobs_its_pairs_and_the_summaries(model: str) -> None:
+    study = tiny()
+    own = {file for file in everything(study) if f"/{model}/" in file or f"/{model}." in file}
+    own |= {study.paths.pair("scenes", model, other) for other in study.models}
+    found = costs(study, everything(study) - own)
+    assert set(found) == {model, "pairs, summaries"}
+    layers = len(study.layers(model))
+    trained = int(model == "trained")
+    assert found[model].jobs == trained + 1 + 2 * layers + 2
+    assert found[model].images == 180
+    assert found[model].bytes > 180 * layers * (16 * 4 + 16 * 4 * 4 * 2)
+    assert found["pairs, summaries"].jobs == 3 + 2 + 3 + 2 + 2 + 2 + 1
+    assert unfinished(study, (everything(study) - own).__contains__) == [model]
+
+
+def test_a_missing_layer_costs_one_pass_and_its_bytes() -> None:
+    study = tiny()
+    layer = features(study, "vit")[:2]
+    found = costs(study, everything(study) - set(layer))
+    # One pass, the layer's tally and basis, and the probe and scores, which read all layers.
+    assert found["vit"].jobs == 5
+    assert found["vit"].bytes - costs(study, everything(study) - {layer[1]})["vit"].bytes == 180 * 16 * 4
+
+
+def test_work_follows_images_and_steps() -> None:
+    study = tiny()
+    slow, fast = costs(study, seconds=1.0), costs(study, seconds=0.0)
+    assert slow["vit"].seconds - fast["vit"].seconds == pytest.approx(180)
+    steps = 5 * 16 * 3.5
+    assert slow["trained"].seconds - fast["trained"].seconds == pytest.approx(180 + steps)
+
+
+def test_analyses_that_are_left_out_cost_nothing() -> None:
+    nothing = {name: {"datasets": []} for name in ("concepts", "similarity", "probe", "quality", "lce")}
+    found = costs(tiny(analyses=nothing))
+    assert found["vit"].jobs == 1
+    assert found["vit"].bytes == 180 * 2 * 16 * 4
+    assert found["pairs, summaries"].jobs == 1
+
+
+def test_the_table_ends_with_the_total() -> None:
+    rows = [Cost("a", 1000, 2, 61.0, 3_000_000), Cost("b", 0, 1, 2.0)]
+    lines = format_costs(rows, total(rows)).splitlines()
+    assert lines[0].split() == ["images", "jobs", "work", "disk"]
+    assert lines[1].split() == ["a", "1,000", "2", "1:01", "3.0", "MB"]
+    assert lines[-1].split() == ["total", "1,000", "3", "1:03", "3.0", "MB"]
