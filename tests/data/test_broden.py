@@ -263,6 +263,16 @@ def test_segmentation_file(mini: Path, tmp_path: Path) -> None:
             np.testing.assert_array_equal(stored, found.image_labels)
 
 
+def test_segmentation_file_of_whole_image_labels_alone(mini: Path, tmp_path: Path) -> None:
+    spec = {"source": "broden", "path": str(mini), "categories": ["scene", "texture"]}
+    build_manifest(spec, tmp_path / "manifest.h5")
+    build_segmentation(spec, tmp_path / "manifest.h5", tmp_path / "segmentation.h5")
+    with store.open_file(tmp_path / "segmentation.h5") as file:
+        count = len(file["id"])
+        assert file["layers"].shape == (count, 1, 28, 28) and not file["layers"][...].any()
+        assert (np.diff(file["image_label_offset"][...]) > 0).all()
+
+
 def test_writer_refuses(mini: Path, tmp_path: Path, segmented: Path) -> None:
     with pytest.raises(UserError, match="is not empty"):
         write_broden(read(mini), mini)

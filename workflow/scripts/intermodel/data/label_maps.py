@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from intermodel import store
 from intermodel.data.dataset import Dataset, Segmentation
@@ -19,8 +19,9 @@ from intermodel.data.open import open_dataset
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 
-_CHUNK = 16
-_NAMED = 10
+_CHUNK = 16  # images that a process decodes at a time
+_CHUNK_BYTES = 2**18  # of label maps that are compressed together
+_NAMED = 10  # images that an error names
 
 
 def build_segmentation(
@@ -52,49 +53,113 @@ def build_segmentation(
         If maps cannot be read or do not fit, or vary in size while no common size is set.
     """
     dataset = open_dataset(spec, manifest)
-    size = _common_size(spec)
     count = len(dataset)
-    offsets, numbers = np.zeros(count + 1, np.int64), []
     broken: list[str] = []
-    digest = hashlib.sha256()
     with store.create(path) as file:
-        layers: h5py.Dataset | None = None
-        valid: h5py.Dataset | None = None
-        for i, found in enumerate(progress(_decode_all(dataset, size, threads), total=count, label="read label maps")):
-            if isinstance(found, str):
-                broken.append(found)
-                continue
-            shape = found.layers.shape[1:]
-            if size is None:
-                size, first = shape, str(dataset.ids[i])
-            elif shape != size:
-                raise UserError(
-                    f"The label maps vary in size: {first!r} has {size[0]} x {size[1]} pixels (height x width), "
-                    f"{str(dataset.ids[i])!r} has {shape[0]} x {shape[1]}; set `segmentation_size` in the study."
-                )
-            if layers is None:
-                layers = _create_layers(file, count, len(found.layers), size)
-            if len(found.layers) > layers.shape[1]:
-                layers.resize(len(found.layers), axis=1)
-            layers[i, : len(found.layers)] = found.layers
-            if found.valid is not None:
-                valid = valid or _create_valid(file, count, size)
-                valid[i] = found.valid
-            offsets[i + 1] = len(found.image_labels)
-            numbers.append(found.image_labels)
-            for part in (found.layers, found.image_labels, found.valid):
-                digest.update(b"-" if part is None else str(part.shape).encode() + part.tobytes())
-        _complain(broken, count)
+        writer = _Writer(file, count, _common_size(spec))
+        found = _decode_all(dataset, writer.size, threads)
+        for i, segmentation in enumerate(progress(found, total=count, label="read label maps")):
+            if isinstance(segmentation, str):
+                broken.append(segmentation)
+            else:
+                writer.add(str(dataset.ids[i]), segmentation)
+        if broken:
+            more = f" (and {len(broken) - _NAMED} more)" if len(broken) > _NAMED else ""
+            named = "; ".join(broken[:_NAMED]) + more
+            raise UserError(
+                f"The label maps of {len(broken)} of {count} images cannot be used: {named}. Correct them and run again."
+            )
+        writer.finish()
         store.write_strings(file, "id", dataset.ids)
-        file["image_label_offset"] = np.cumsum(offsets)
-        file["image_label"] = np.concatenate(numbers).astype(np.uint16)
         store.write_attributes(
             file,
             {
                 "categories": list(dataset.categories),
                 "labels": [asdict(label) for label in dataset.concepts],
-                "fingerprint": digest.hexdigest(),
+                "fingerprint": writer.digest.hexdigest(),
             },
+        )
+
+
+class _Writer:
+    """Label maps into a file, in blocks of images; the number of layers grows when an image with more of them comes."""
+
+    def __init__(self, file: h5py.File, count: int, size: tuple[int, int] | None) -> None:
+        self.size = size
+        self.digest = hashlib.sha256()
+        self._file, self._count = file, count
+        self._first = ""
+        self._layers: h5py.Dataset | None = None
+        self._valid: h5py.Dataset | None = None
+        self._block: list[Segmentation] = []
+        self._written = 0
+        self._image_labels: list[NDArray[np.uint16]] = []
+
+    def add(self, name: str, found: Segmentation) -> None:
+        """Take the label maps of the next image."""
+        height, width = found.layers.shape[1:]
+        if self.size is None:
+            self.size, self._first = (height, width), name
+        elif (height, width) != self.size:
+            raise UserError(
+                f"The label maps vary in size: {self._first!r} has {self.size[0]} x {self.size[1]} pixels (height x "
+                f"width), {name!r} has {height} x {width}; set `segmentation_size` in the study."
+            )
+        for part in (found.layers, found.image_labels, found.valid):
+            self.digest.update(b"-" if part is None else str(part.shape).encode() + part.tobytes())
+        self._image_labels.append(found.image_labels)
+        self._block.append(found)
+        if len(self._block) == self._chunk:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what is left, and the labels of whole images."""
+        self._flush()
+        lengths = [len(numbers) for numbers in self._image_labels]
+        self._file["image_label_offset"] = np.cumsum([0, *lengths], dtype=np.int64)
+        self._file["image_label"] = np.concatenate(self._image_labels).astype(np.uint16)
+
+    @property
+    def _chunk(self) -> int:
+        assert self.size is not None
+        return min(self._count, max(1, _CHUNK_BYTES // (2 * self.size[0] * self.size[1])))
+
+    def _flush(self) -> None:
+        if not self._block:
+            return
+        assert self.size is not None
+        depth = max(1, *(len(found.layers) for found in self._block))
+        if self._layers is None:
+            self._layers = self._create("layers", np.uint16, (depth,), (None,))
+        if depth > self._layers.shape[1]:
+            self._layers.resize(depth, axis=1)
+        rows = slice(self._written, self._written + len(self._block))
+        layers = np.zeros((len(self._block), depth, *self.size), np.uint16)
+        for row, found in enumerate(self._block):
+            layers[row, : len(found.layers)] = found.layers
+        self._layers[rows, :depth] = layers
+        if any(found.valid is not None for found in self._block):
+            if self._valid is None:
+                self._valid = self._create("valid", np.bool_, (), (), fillvalue=True)
+            everything = np.ones(self.size, np.bool_)
+            self._valid[rows] = np.stack([everything if found.valid is None else found.valid for found in self._block])
+        self._written = rows.stop
+        self._block = []
+
+    def _create(
+        self, name: str, dtype: DTypeLike, depth: tuple[int, ...], most: tuple[None, ...], **options: Any
+    ) -> h5py.Dataset:
+        assert self.size is not None
+        return self._file.create_dataset(
+            name,
+            (self._count, *depth, *self.size),
+            dtype,
+            maxshape=(self._count, *most, *self.size),
+            chunks=(self._chunk, *(1 for _ in depth), *self.size),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+            **options,
         )
 
 
@@ -110,29 +175,6 @@ def _common_size(spec: Mapping[str, Any]) -> tuple[int, int] | None:
         return None
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)
-
-
-def _create_layers(file: h5py.File, count: int, depth: int, size: tuple[int, int]) -> h5py.Dataset:
-    # The number of layers grows when an image with more labels per pixel comes; absent layers read as 0.
-    return file.create_dataset(
-        "layers", (count, depth, *size), np.uint16, maxshape=(count, None, *size), chunks=(1, 1, *size),
-        compression="gzip", compression_opts=1, shuffle=True,
-    )  # fmt: skip
-
-
-def _create_valid(file: h5py.File, count: int, size: tuple[int, int]) -> h5py.Dataset:
-    return file.create_dataset(
-        "valid", (count, *size), np.bool_, chunks=(1, *size), compression="gzip", compression_opts=1, fillvalue=True
-    )
-
-
-def _complain(broken: Sequence[str], count: int) -> None:
-    if broken:
-        more = f" (and {len(broken) - _NAMED} more)" if len(broken) > _NAMED else ""
-        raise UserError(
-            f"The label maps of {len(broken)} of {count} images cannot be used: {'; '.join(broken[:_NAMED])}{more}. "
-            "Correct them and run again."
-        )
 
 
 def _decode_all(dataset: Dataset, size: tuple[int, int] | None, threads: int) -> Iterator[Segmentation | str]:

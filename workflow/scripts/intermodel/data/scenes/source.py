@@ -32,6 +32,9 @@ KEYS: dict[str, Any] = {
 }
 
 
+_BLOCK = 32  # images that are written at a time
+
+
 def scenes_options(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The checked keys of a specification with source `scenes`."""
     values = options(spec, KEYS)
@@ -92,35 +95,31 @@ class Scenes(Dataset):
         return int(self._values["size"])
 
     def scene(self, i: int) -> Scene:
-        """Image i with its masks."""
+        """Paint image i with its masks."""
         split, number = str(self.ids[i]).split("/")
-        if self._images is not None:
-            file = self._file()
-            row = int(self._rows[i])
-            return Scene(file["images"][row], file["layers"][row], int(self.labels[i]))
         values = self._values
         return render(
             values["seed"], split, int(number), values["size"], values["shift"], float(values["shift_strength"])
         )
 
-    def _file(self) -> h5py.File:
+    def image(self, i: int) -> NDArray[np.uint8]:
+        if self._images is None:
+            return self.scene(i).image
+        pixels: NDArray[np.uint8] = self._painted()[0][int(self._rows[i])]
+        return pixels
+
+    def segmentation(self, i: int) -> Segmentation:
+        layers = self.scene(i).layers if self._images is None else self._painted()[1][int(self._rows[i])]
+        kind = NUMBER["scene", SCENES[int(self.labels[i])]]
+        return Segmentation(layers.astype(np.uint16), np.array([kind], np.uint16))
+
+    def _painted(self) -> tuple[h5py.Dataset, h5py.Dataset]:
         assert self._images is not None
         try:
             changed = Path(self._images).stat().st_mtime_ns
         except OSError:
             changed = 0  # opening it tells what is wrong
         return _opened(self._images, changed, os.getpid())
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        if self._images is not None:
-            pixels: NDArray[np.uint8] = self._file()["images"][int(self._rows[i])]
-            return pixels
-        return self.scene(i).image
-
-    def segmentation(self, i: int) -> Segmentation:
-        scene = self.scene(i)
-        kind = NUMBER["scene", SCENES[scene.kind]]
-        return Segmentation(scene.layers.astype(np.uint16), np.array([kind], np.uint16))
 
     def content(self, i: int) -> bytes:
         keys = ("seed", "size", "shift", "shift_strength")
@@ -135,12 +134,18 @@ class Scenes(Dataset):
             layers = file.create_dataset(
                 "layers", (count, 5, size, size), np.uint8, chunks=(1, 5, size, size), compression="lzf"
             )
-            for i in progress(range(count), label="paint scenes"):
-                scene = self.scene(i)
-                images[i], layers[i] = scene.image, scene.layers
+            bar: progress[None] = progress(total=count, label="paint scenes")
+            with bar:
+                for start in range(0, count, _BLOCK):
+                    scenes = [self.scene(i) for i in range(start, min(start + _BLOCK, count))]
+                    images[start : start + len(scenes)] = np.stack([scene.image for scene in scenes])
+                    layers[start : start + len(scenes)] = np.stack([scene.layers for scene in scenes])
+                    bar.advance(len(scenes))
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, changed: int, process: int) -> h5py.File:
-    # A handle for each process, since none survives a fork, and for each state of the file.
-    return store.open_file(path)
+def _opened(path: str, changed: int, process: int) -> tuple[h5py.Dataset, h5py.Dataset]:
+    """Images and layers; anew for each process, since no handle survives a fork, and for each state of the file."""
+    file = store.open_file(path)
+    store.require(file, "images", "layers")
+    return file["images"], file["layers"]
