@@ -65,10 +65,8 @@ def build_segmentation(
                 writer.add(str(dataset.ids[i]), segmentation)
         if broken:
             more = f" (and {len(broken) - _NAMED} more)" if len(broken) > _NAMED else ""
-            named = "; ".join(broken[:_NAMED]) + more
-            raise UserError(
-                f"The label maps of {len(broken)} of {count} images cannot be used: {named}. Correct them and run again."
-            )
+            named = "; ".join(broken[:_NAMED]) + more + ". Correct them and run again."
+            raise UserError(f"The label maps of {len(broken)} of {count} images cannot be used: {named}")
         writer.finish()
         store.write_strings(file, "id", dataset.ids)
         store.write_attributes(
