@@ -5,6 +5,7 @@ PROBE_TABLES = [
     "disagreement",
     "findings",
     "disagreement_findings",
+    "warnings",
 ]
 PROBE_FIGURES = ["accuracy", "disagreement"]
 
@@ -47,6 +48,7 @@ rule summarise_probes:
         disagreements=PATHS.table("probe", "disagreement"),
         statements=PATHS.table("probe", "findings"),
         disagreement_statements=PATHS.table("probe", "disagreement_findings"),
+        warnings=PATHS.table("probe", "warnings"),
     log:
         PATHS.log("summarise_probes", "{dataset}"),
     benchmark:

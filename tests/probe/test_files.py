@@ -78,13 +78,13 @@ def test_training_images_can_be_limited(study, settings):
 
 def test_what_to_mind_is_noted(study, settings, write_features, caplog):
     manifest, _, output, _, good = study
-    good[:, 3] = 4.0
+    good[:, 2:7] = 4.0
     with caplog.at_level(logging.WARNING):
         probe_model(manifest, {"late": write_features("dull", good)}, output, settings | {"max_iterations": 1})
     notes = json.loads(read_outcome(output, "late").attributes["notes"])
-    assert notes[0] == "1 of 8 features are constant and were dropped"
+    assert notes[0] == "5 of 8 features are constant and were dropped"
     assert "max_iterations" in notes[1]
-    assert "late: 1 of 8 features are constant" in caplog.text
+    assert "late: 5 of 8 features are constant" in caplog.text
 
 
 def test_features_of_another_data_set_are_refused(study, settings, write_features):

@@ -47,9 +47,11 @@ def summarise(write_manifest, write_features, settings, tmp_path):
             features = {layer: write_features(f"{name}-{layer}", value) for layer, value in values.items()}
             files.append(tmp_path / f"{name}.probe.h5")
             probe_model(manifest, features, files[-1], settings)
-        names = ("accuracy", "differences", "disagreement", "findings", "disagreement_findings")
+        names = ("accuracy", "differences", "disagreement", "findings", "disagreement_findings", "warnings")
         tables = [tmp_path / f"{name}.csv" for name in names]
         summarise_probes(files, description, *tables)
+        noted = store.read_table(tables[-1])["warning"]
+        assert all(line.startswith(tuple(strengths)) and "at the edge of what was tried" in line for line in noted)
         return [store.read_table(path) for path in tables[:4]]
 
     return run

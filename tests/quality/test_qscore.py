@@ -179,3 +179,14 @@ def test_eps_is_the_largest_that_reaches_the_coverage():
     assert choose_eps(events, train, (4.0,), 0.0).eps == 4.0
     missed = choose_eps(events, train, (4.0, 3.5), 1.0)
     assert not missed.reached and missed.eps == 3.5 and len(missed.coverage) == 2
+
+
+def test_a_single_image_is_a_population():
+    values = np.zeros((1, 30))
+    values[0, 4] = 2.0
+    events = active_events(values, 2.0)
+    choice = choose_eps(events, [0], (4.0, 2.0), 1.0)
+    mask = discriminative_mask(activation_rate(events, choice.eps), nonzero_only=True)
+    assert choice.eps == 4.0 and mask.units.nonzero()[0].tolist() == [4]
+    score, used = qscore(events, mask.units, 4.0)
+    assert score[0] == pytest.approx(1 - 1 / 30) and used[0] == 1

@@ -164,7 +164,7 @@ def _probe_layer(
         )
     counts = np.bincount(test_labels)
     notes = []
-    if probe.dropped:
+    if 2 * probe.dropped > train.shape[1]:
         notes.append(f"{probe.dropped} of {train.shape[1]} features are constant and were dropped")
     if not probe.converged:
         notes.append("the fit stopped at max_iterations before it reached its tolerance")

@@ -32,6 +32,7 @@ def summarise_probes(
     disagreements: PathLike,
     statements: PathLike,
     disagreement_statements: PathLike,
+    warnings: PathLike,
 ) -> None:
     """Write the tables and findings of a data set.
 
@@ -41,7 +42,7 @@ def summarise_probes(
         Probe files of all models, in the order of the study.
     description
         JSON text of `Study.describe`.
-    accuracy, differences, disagreements, statements, disagreement_statements
+    accuracy, differences, disagreements, statements, disagreement_statements, warnings
         CSV files to write.
     """
     models = read_models(description)
@@ -56,6 +57,8 @@ def summarise_probes(
     sentences = findings(rows, pairs, models)
     store.write_table(statements, {"statement": sentences, "table": ["accuracy.csv"] * len(sentences)})
     sentences = disagreement_findings(disagreeing, models)
+    noted = [f"{row['model']}, {row['layer']}: {row['notes']}." for row in rows if row["notes"]]
+    store.write_table(warnings, {"warning": noted})
     store.write_table(disagreement_statements, {"statement": sentences, "table": ["disagreement.csv"] * len(sentences)})
 
 

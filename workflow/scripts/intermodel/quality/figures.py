@@ -230,7 +230,11 @@ def activation_rates_figure(
         axes.fill_between(edges, heights, where=~chosen, color=BAND, linewidth=0)
         axes.fill_between(edges, heights, where=chosen, color=plotting.PALETTE[0], linewidth=0)
         axes.plot(edges, heights, color="black", linewidth=0.6)
-        axes.set_ylim(0, max(float(rate.max()) * 1.08, 1e-9))
+        top = max(float(rate.max()) * 1.08, 1e-9)
+        # A strip below the axis shows the band also where units are silent.
+        axes.fill_between(edges, -0.05 * top, 0, where=~chosen, color=BAND, linewidth=0)
+        axes.fill_between(edges, -0.05 * top, 0, where=chosen, color=plotting.PALETTE[0], linewidth=0)
+        axes.set_ylim(-0.05 * top, top)
         axes.annotate(
             f"eps {eps:g}\n{int(mask.sum())} of {len(rate)} units\n{int((rate == 0).sum())} silent",
             (0.04, 0.96),
