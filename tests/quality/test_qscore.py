@@ -185,7 +185,7 @@ def test_a_single_image_is_a_population():
     values = np.zeros((1, 30))
     values[0, 4] = 2.0
     events = active_events(values, 2.0)
-    choice = choose_eps(events, [0], (4.0, 2.0), 1.0)
+    choice = choose_eps(events, [0], (4.0, 2.0), 1.0, nonzero_only=True)
     mask = discriminative_mask(activation_rate(events, choice.eps), nonzero_only=True)
     assert choice.eps == 4.0 and mask.units.nonzero()[0].tolist() == [4]
     score, used = qscore(events, mask.units, 4.0)
