@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from intermodel.engine.errors import UserError
 from intermodel.similarity import nulls
+from intermodel.similarity.basis import Basis
 from intermodel.similarity.cka import cka, cka_unbiased
 from intermodel.similarity.neighbours import mutual_knn
 from intermodel.similarity.procrustes import procrustes_angle, procrustes_cosine
@@ -165,91 +166,130 @@ def compare(a: Representation, b: Representation, measures: Sequence[str], varia
     One product costs 2 N r_a r_b operations; PWCCA and CCA add a singular value decomposition of (r_a, r_b) with and
     without vectors, Procrustes one without, SVCCA one of (k_a, k_b). Everything else is quadratic in the ranks.
     """
-    basis_a, basis_b = a.basis, b.basis
-    if basis_a.images != basis_b.images:
+    if a.basis.images != b.basis.images:
         raise UserError(
-            f"representations of {basis_a.images} and {basis_b.images} images cannot be compared; make both from the "
+            f"representations of {a.basis.images} and {b.basis.images} images cannot be compared; make both from the "
             "same images."
         )
     names = measure_names(measures, variance)
     result = Comparison()
-    constant = [side for side, basis in (("a", basis_a), ("b", basis_b)) if basis.rank == 0]
+    constant = [side for side, basis in (("a", a.basis), ("b", b.basis)) if basis.rank == 0]
     if constant:
         for name in names:
             _undefined(result, name, f"constant: all images have equal features in {' and '.join(constant)}")
         return result
+    pair = _Pair(a.basis, b.basis, (a.basis.left.T @ b.basis.left).astype(np.float64, copy=False))
+    _truncated_subspaces(result, pair, names, variance)
+    _whole_subspaces(result, pair, names)
+    _weighted(result, pair, names)
+    if "mutual_knn" in names:
+        _neighbours(result, a, b, pair.images)
+    return result
 
-    images = basis_a.images
-    tolerance = max(basis_a.tolerance, basis_b.tolerance)
-    spectrum_a, spectrum_b = basis_a.singular_values, basis_b.singular_values
-    product = (basis_a.left.T @ basis_b.left).astype(np.float64, copy=False)
 
-    def subspace(correlations: Floats, k_a: int, k_b: int, *measured: str) -> None:
-        for name in measured:
-            root = base_name(name)
-            if root.startswith("pwcca"):
-                continue
-            if root.endswith("_r2"):
-                value, null = mean_square_correlation(correlations), nulls.null_square_correlation(k_a, k_b, images)
-            else:
-                value, null = mean_correlation(correlations), nulls.null_mean_correlation(k_a, k_b, images)
-            _defined(result, name, value, null)
-        if images < FEW_IMAGES or images <= k_a + k_b:
-            result.saturated.update(measured)
-        if images < IMAGES_PER_DIRECTION * max(k_a, k_b):
-            result.few_images.update(measured)
+@dataclass(frozen=True)
+class _Pair:
+    """What all linear measures are functions of: two bases and the product U_a^T U_b, (r_a, r_b)."""
 
+    a: Basis
+    b: Basis
+    product: Floats
+
+    @property
+    def images(self) -> int:
+        return self.a.images
+
+    @property
+    def spectra(self) -> tuple[Floats, Floats]:
+        return self.a.singular_values, self.b.singular_values
+
+    @property
+    def tolerance(self) -> float:
+        return max(self.a.tolerance, self.b.tolerance)
+
+
+def _truncated_subspaces(result: Comparison, pair: _Pair, names: Sequence[str], variance: Sequence[float]) -> None:
+    """SVCCA: every threshold takes the leading rows and columns of the same product."""
     for position, share in enumerate(variance):
         suffix = f"@{share:g}" if position else ""
-        measured = [name + suffix for name in ("svcca", "svcca_r2") if name + suffix in names]
-        if measured:
-            k_a, k_b = components(spectrum_a, share), components(spectrum_b, share)
-            correlations = canonical_correlations(product[:k_a, :k_b], tolerance)
-            subspace(correlations, k_a, k_b, *measured)
-            if position == 0:
-                result.correlations = correlations
+        if not {f"svcca{suffix}", f"svcca_r2{suffix}"} & set(names):
+            continue
+        k_a, k_b = (components(spectrum, share) for spectrum in pair.spectra)
+        correlations = canonical_correlations(pair.product[:k_a, :k_b], pair.tolerance)
+        _correlated(result, [f"svcca{suffix}", f"svcca_r2{suffix}"], names, correlations, (k_a, k_b), pair.images)
+        if position == 0:
+            result.correlations = correlations
 
-    whole = [name for name in names if base_name(name).startswith(("cca", "pwcca"))]
-    if "pwcca" in whole:
-        directions_a, singular, directions_b = np.linalg.svd(product, full_matrices=False)
-        correlations = clip(singular, tolerance)
-        weighted_a = pwcca(correlations, projection_weights(basis_a.right, spectrum_a, directions_a))
-        weighted_b = pwcca(correlations, projection_weights(basis_b.right, spectrum_b, directions_b.T))
-        for name, value in (
-            ("pwcca", (weighted_a + weighted_b) / 2),
-            ("pwcca_a", weighted_a),
-            ("pwcca_b", weighted_b),
-        ):
+
+def _whole_subspaces(result: Comparison, pair: _Pair, names: Sequence[str]) -> None:
+    """CCA and PWCCA of all directions."""
+    if not {"cca", "cca_r2", "pwcca"} & set(names):
+        return
+    ranks = (pair.a.rank, pair.b.rank)
+    if "pwcca" not in names:
+        correlations = canonical_correlations(pair.product, pair.tolerance)
+    else:
+        directions_a, singular, directions_b = np.linalg.svd(pair.product, full_matrices=False)
+        correlations = clip(singular, pair.tolerance)
+        weighted_a = pwcca(correlations, projection_weights(pair.a.right, pair.a.singular_values, directions_a))
+        weighted_b = pwcca(correlations, projection_weights(pair.b.right, pair.b.singular_values, directions_b.T))
+        values = {"pwcca": (weighted_a + weighted_b) / 2, "pwcca_a": weighted_a, "pwcca_b": weighted_b}
+        for name, value in values.items():
             _defined(result, name, value, float("nan"))
-        subspace(correlations, basis_a.rank, basis_b.rank, *whole)
-    elif whole:
-        subspace(canonical_correlations(product, tolerance), basis_a.rank, basis_b.rank, *whole)
+        _mark(result, values, ranks, pair.images)
+    _correlated(result, ["cca", "cca_r2"], names, correlations, ranks, pair.images)
 
+
+def _weighted(result: Comparison, pair: _Pair, names: Sequence[str]) -> None:
+    """Measures that weight directions by their variance."""
+    a, b, images = pair.a, pair.b, pair.images
     if "cka" in names:
-        null = nulls.null_cka(basis_a.participation_ratio, basis_b.participation_ratio, images)
-        _defined(result, "cka", cka(product, spectrum_a, spectrum_b), null)
-    if "cka_unbiased" in names:
-        if images < 4:
-            _undefined(result, "cka_unbiased", f"too few images: {images}, at least 4 are needed")
-        else:
-            value = cka_unbiased(product, spectrum_a, spectrum_b, basis_a.row_square_norms, basis_b.row_square_norms)
-            _defined(result, "cka_unbiased", value, 0.0)
-            if np.isnan(value):
-                _undefined(result, "cka_unbiased", "degenerate: all images are equally far apart on one side")
+        null = nulls.null_cka(a.participation_ratio, b.participation_ratio, images)
+        _defined(result, "cka", cka(pair.product, *pair.spectra), null)
+    if "cka_unbiased" in names and images < 4:
+        _undefined(result, "cka_unbiased", f"too few images: {images}, at least 4 are needed")
+    elif "cka_unbiased" in names:
+        value = cka_unbiased(pair.product, *pair.spectra, a.row_square_norms, b.row_square_norms)
+        _defined(result, "cka_unbiased", value, 0.0)
+        if np.isnan(value):
+            _undefined(result, "cka_unbiased", "degenerate: all images are equally far apart on one side")
     if "procrustes_angle" in names:
-        cosine = procrustes_cosine(product, spectrum_a, spectrum_b, tolerance)
+        cosine = procrustes_cosine(pair.product, *pair.spectra, pair.tolerance)
         _defined(result, "procrustes_angle", procrustes_angle(cosine), float("nan"))
     if "regression_a" in names:
-        for name, matrix, spectrum, other in (
-            ("regression_a", product, spectrum_a, basis_b.rank),
-            ("regression_b", product.T, spectrum_b, basis_a.rank),
+        for name, product, explained, predictor in (
+            ("regression_a", pair.product, a, b),
+            ("regression_b", pair.product.T, b, a),
         ):
-            _defined(result, name, regression(matrix, spectrum), nulls.null_regression(other, images))
-            if other >= images - 1:
+            value = regression(product, explained.singular_values)
+            _defined(result, name, value, nulls.null_regression(predictor.rank, images))
+            if predictor.rank >= images - 1:
                 result.saturated.add(name)
-    if "mutual_knn" in names:
-        _neighbours(result, a, b, images)
-    return result
+
+
+def _correlated(
+    result: Comparison,
+    measured: Sequence[str],
+    names: Sequence[str],
+    correlations: Floats,
+    dimensions: tuple[int, int],
+    images: int,
+) -> None:
+    """Mean and mean square of canonical correlations, under the two names of `measured` where they are asked for."""
+    mean, square = measured
+    if mean in names:
+        _defined(result, mean, mean_correlation(correlations), nulls.null_mean_correlation(*dimensions, images))
+    if square in names:
+        null = nulls.null_square_correlation(*dimensions, images)
+        _defined(result, square, mean_square_correlation(correlations), null)
+    _mark(result, [name for name in measured if name in names], dimensions, images)
+
+
+def _mark(result: Comparison, measured: Iterable[str], dimensions: tuple[int, int], images: int) -> None:
+    if images < FEW_IMAGES or images <= sum(dimensions):
+        result.saturated.update(measured)
+    if images < IMAGES_PER_DIRECTION * max(dimensions):
+        result.few_images.update(measured)
 
 
 def _neighbours(result: Comparison, a: Representation, b: Representation, images: int) -> None:
