@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,32 +63,46 @@ class _Batch:
         self._area = np.zeros((images, units), dtype=np.int64)
         self._numbers = np.diff(patterns.pattern_offset)
         # Runs of patterns through the whole batch, and the run that each pixel lies in.
-        length = patterns.run_length.astype(np.intp)
-        self._stop = np.cumsum(length)
-        self._start = self._stop - length
-        self._run_at = np.repeat(np.arange(len(length), dtype=np.int32), length)
+        self._length = patterns.run_length.astype(np.intp)
+        self._stop = np.cumsum(self._length)
+        self._start = self._stop - self._length
+        self._run_at = np.repeat(np.arange(len(self._length)), self._length)
         image = np.repeat(np.arange(images), np.diff(patterns.run_offset))
         self._pattern = patterns.run_pattern + patterns.pattern_offset.take(image)
+        # Labels counted within each image: few of a large vocabulary occur in one image.
+        labels = len(patterns.vocabulary)
+        image = np.repeat(np.repeat(np.arange(images), self._numbers), np.diff(patterns.label_offset))
+        key = image * labels + patterns.label
+        occurs = np.zeros(images * labels, dtype=np.bool_)
+        occurs[key] = True
+        self._occurring = np.flatnonzero(occurs) % labels
+        self._label_offset = np.append(0, np.cumsum(occurs.reshape(images, labels).sum(axis=1)))
+        self._local = (np.cumsum(occurs) - 1).take(key) - self._label_offset.take(image)
 
     def count(self, image: NDArray[np.intp], unit: NDArray[np.intp], runs: Runs) -> None:
         """Count the runs of some maps."""
         counts, first = self._by_pattern(image, runs)
         # Pattern 0 is void.
-        counts[first] = 0
+        counts[first] = 0.0
         entry = np.flatnonzero(counts)
         amount = counts.take(entry)
         number = np.repeat(np.arange(len(image)), self._numbers.take(image)).take(entry)
-        owner, which = image.take(number), unit.take(number)
-        units, labels = self._sums.intersection.shape[1:]
-        np.add.at(self._area.reshape(-1), owner * units + which, amount)
+        self._area[image, unit] += _whole(np.bincount(number, weights=amount, minlength=len(image)))
         # From patterns to their labels.
-        pattern = self._patterns.pattern_offset.take(owner) + (entry - first.take(number))
-        offset = self._patterns.label_offset
-        begin = offset.take(pattern)
-        many = offset.take(pattern + 1) - begin
-        line = (self._target.take(owner) * units + which) * labels
-        place = np.repeat(line, many) + self._patterns.label.take(ranges(begin, many))
-        np.add.at(self._sums.intersection.reshape(-1), place, np.repeat(amount, many))
+        pattern = self._patterns.pattern_offset.take(image).take(number) + (entry - first.take(number))
+        begin = self._patterns.label_offset.take(pattern)
+        many = self._patterns.label_offset.take(pattern + 1) - begin
+        width = np.diff(self._label_offset).take(image)
+        base = np.cumsum(width) - width
+        place = np.repeat(base.take(number), many) + self._local.take(ranges(begin, many))
+        both = np.bincount(place, weights=np.repeat(amount, many), minlength=int(width.sum()))
+        entry = np.flatnonzero(both)
+        number = np.repeat(np.arange(len(image)), width).take(entry)
+        label = self._occurring.take(self._label_offset.take(image).take(number) + (entry - base.take(number)))
+        # Pairs of unit and image occur once, but images of one fold share their rows.
+        units, labels = self._sums.intersection.shape[1:]
+        line = (self._target.take(image) * units + unit).take(number) * labels
+        np.add.at(self._sums.intersection.reshape(-1), line + label, _whole(both.take(entry)))
 
     def finish(self) -> None:
         """Add the areas of labels and units."""
@@ -95,10 +110,11 @@ class _Batch:
         images, labels = len(patterns), len(vocabulary)
         every = np.arange(images)
         if self._grid.whole:
-            length = self._stop - self._start
-            area = _whole(np.bincount(self._pattern, weights=length, minlength=len(patterns.label_offset) - 1))
+            area: NDArray[Any] = np.bincount(
+                self._pattern, weights=self._length, minlength=len(patterns.label_offset) - 1
+            )
         else:
-            area, _ = self._by_pattern(every, runs_of_box(images, self._grid))
+            area = self._by_pattern(every, runs_of_box(images, self._grid))[0]
         area[patterns.pattern_offset[:-1]] = 0
         image = np.repeat(every, self._numbers)
         many = np.diff(patterns.label_offset)
@@ -119,20 +135,22 @@ class _Batch:
         for category in range(has.shape[1]):
             sums.unit_area_category[:, :, category] += _whole((group * has[:, category]) @ active)
 
-    def _by_pattern(self, image: NDArray[np.intp], runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _by_pattern(self, image: NDArray[np.intp], runs: Runs) -> tuple[NDArray[Any], NDArray[Any]]:
         """Pixels of each map in each pattern of its image, one map after the other, and where each map begins."""
         numbers = self._numbers.take(image)
         first = np.cumsum(numbers) - numbers
-        # The runs of patterns that each active run meets, and the pixels that they share.
-        entry = self._run_at.take(runs.start)
-        many = self._run_at.take(runs.stop - 1) - entry + 1
-        which = np.repeat(np.arange(len(many)), many)
-        met = ranges(entry, many)
-        shared = np.minimum(self._stop.take(met), runs.stop.take(which))
-        shared -= np.maximum(self._start.take(met), runs.start.take(which))
-        shift = first - self._patterns.pattern_offset.take(image)
-        place = shift.take(runs.map).take(which) + self._pattern.take(met)
-        return _whole(np.bincount(place, weights=shared, minlength=int(numbers.sum()))), first
+        # The runs of patterns that each active run meets, and the pixels that they share: all of theirs but for what
+        # lies before the start in the first and after the end in the last.
+        enter, leave = self._run_at.take(runs.start), self._run_at.take(runs.stop - 1)
+        many = leave - enter + 1
+        last = np.cumsum(many) - 1
+        met = ranges(enter, many)
+        shared = self._length.take(met)
+        shared[last - many + 1] -= runs.start - self._start.take(enter)
+        shared[last] -= self._stop.take(leave) - runs.stop
+        shift = (first - self._patterns.pattern_offset.take(image)).take(runs.map)
+        place = np.repeat(shift, many) + self._pattern.take(met)
+        return np.bincount(place, weights=shared, minlength=int(numbers.sum())), first
 
 
 def _whole(values: NDArray) -> NDArray[np.int64]:
