@@ -18,7 +18,7 @@ from intermodel.engine.errors import UserError
 from intermodel.probe.accuracy import accuracy
 from intermodel.probe.knn import knn_predict
 from intermodel.probe.linear import fit_linear_probe
-from intermodel.probe.splits import Split, stratified_draw, train_test_split
+from intermodel.probe.splits import stratified_draw, train_test_split
 
 PathLike = str | os.PathLike[str]
 log = logging.getLogger(__name__)
@@ -199,6 +199,3 @@ def _limited(
         return train
     log.info("Probes are fitted on %d of %d training images (max_train_images).", limit, len(train))
     return train[stratified_draw(ids[train], labels[train], limit / len(train), "limit")]
-
-
-__all__ = ["ProbeOutcome", "Split", "probe_model", "read_outcome"]
