@@ -2,11 +2,8 @@
 # labels, thresholds of the report and figures follow from the tallies.
 CONCEPT_TABLES = ["units", "concepts", "summary", "findings", "warnings"]
 CONCEPT_FIGURES = ["overview", "concepts"]
-
-
-def gallery_models():
-    """Models whose galleries are drawn; their last layers stand for them."""
-    return MODELS if STUDY.analyses.concepts.gallery_units else []
+# Models whose galleries are drawn; their last layers stand for them.
+GALLERY_MODELS = MODELS if STUDY.analyses.concepts.gallery_units else []
 
 
 rule index_label_maps:
@@ -103,11 +100,11 @@ rule plot_concepts:
         patterns=PATHS.patterns(),
         tallies=[
             PATHS.tally(model=model, layer=STUDY.layers(model)[-1])
-            for model in gallery_models()
+            for model in GALLERY_MODELS
         ],
         maps=[
             PATHS.maps(model=model, layer=STUDY.layers(model)[-1])
-            for model in gallery_models()
+            for model in GALLERY_MODELS
         ],
     output:
         **{
@@ -128,7 +125,7 @@ rule plot_concepts:
                 subcategory="{dataset}",
                 labels={"figure": f"units of {model}"},
             )
-            for model in gallery_models()
+            for model in GALLERY_MODELS
         ],
     log:
         PATHS.log("plot_concepts", "{dataset}"),
@@ -164,6 +161,6 @@ rule concepts:
             for dataset in STUDY.datasets_for("concepts")
             for name in [
                 *CONCEPT_FIGURES,
-                *(f"gallery-{model}" for model in gallery_models()),
+                *(f"gallery-{model}" for model in GALLERY_MODELS),
             ]
         ],

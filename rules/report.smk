@@ -29,7 +29,7 @@ rule write_report:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         study=STUDY.page(),
-        results=PATHS.results,
+        results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         captions=lambda wildcards, input: str(ROOT / "docs" / "captions"),
         texts=content_of(
             [

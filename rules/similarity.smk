@@ -2,14 +2,7 @@
 SIMILARITY_TABLES = ["pairs", "representations", "findings", "warnings"]
 SIMILARITY_FIGURES = ["models", "layers", "pairs"]
 INTERVALS = f"{PATHS.results}/similarity/{{dataset}}/intervals.h5"
-
-
-def bases_of(dataset, model):
-    return [PATHS.basis(dataset, model, layer) for layer in STUDY.layers(model)]
-
-
-def pair_files(dataset):
-    return [PATHS.pair(dataset, a, b) for a, b in STUDY.pairs()]
+PAIR_FILES = [PATHS.pair("{dataset}", a, b) for a, b in STUDY.pairs()]
 
 
 rule factorise_representation:
@@ -38,8 +31,14 @@ rule factorise_representation:
 
 rule compare_models:
     input:
-        a=lambda wildcards: bases_of(wildcards.dataset, wildcards.model_a),
-        b=lambda wildcards: bases_of(wildcards.dataset, wildcards.model_b),
+        a=lambda wildcards: [
+            PATHS.basis(wildcards.dataset, wildcards.model_a, layer)
+            for layer in STUDY.layers(wildcards.model_a)
+        ],
+        b=lambda wildcards: [
+            PATHS.basis(wildcards.dataset, wildcards.model_b, layer)
+            for layer in STUDY.layers(wildcards.model_b)
+        ],
     output:
         PATHS.pair("{dataset}", "{model_a}", "{model_b}"),
     log:
@@ -101,7 +100,7 @@ rule subsample_similarity:
 
 rule summarise_similarity:
     input:
-        pairs=lambda wildcards: pair_files(wildcards.dataset),
+        pairs=PAIR_FILES,
         intervals=INTERVALS,
     output:
         **{name: PATHS.table("similarity", name) for name in SIMILARITY_TABLES},
@@ -126,7 +125,7 @@ rule summarise_similarity:
 
 rule plot_similarity:
     input:
-        pairs=lambda wildcards: pair_files(wildcards.dataset),
+        pairs=PAIR_FILES,
         intervals=INTERVALS,
     output:
         **{

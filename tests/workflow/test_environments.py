@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {
     ("data", "torchvision"): "rules of torchvision data sets take data_torchvision",
     ("data", "torch"): "comes with torchvision",
+    ("concepts", "torchvision"): "galleries need masks, which no torchvision data set has",
+    ("concepts", "torch"): "of the preprocessing only the geometry is used",
+    ("lce", "torch"): "the same, to read tallies",
 }
 NETWORKS = {"features", "training", "data_torchvision"}
 
