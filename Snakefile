@@ -26,6 +26,7 @@ rule all:
         rules.features.input,
         rules.concepts.input,
         rules.similarity.input,
+        rules.probe.input,
         rules.quality.input,
         rules.lce.input,
         rules.report.input,
