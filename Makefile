@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 STUDY ?= config/study.yaml
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+# Options after the target: --configfile takes every word that follows.
+OPTIONS = --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -23,13 +24,14 @@ $(VENV)/installed: requirements.lock
 	touch $@
 
 demo: $(VENV)/installed ## Run the demo study and say where its report is.
-	$(SNAKEMAKE) report
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m intermodel.study $(STUDY)
+	$(BIN)/snakemake report $(OPTIONS)
 	@$(BIN)/python workflow/scripts/show_timings.py $(STUDY)
 
 run: demo ## The same with STUDY=path/to/study.yaml.
 
 demo-models: $(VENV)/installed ## Train the demo's own weights anew (some 50 CPU minutes) and print their digests.
-	$(BIN)/snakemake --cores $(CORES) --configfile config/demo_models.yaml training
+	$(BIN)/snakemake training --cores $(CORES) --configfile config/demo_models.yaml
 	sha256sum results/demo_models/training/*.safetensors
 
 test: $(VENV)/installed ## Run the whole test suite.
