@@ -3,15 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intermodel.engine.errors import UserError
-from intermodel.similarity.measures import (
-    CATALOGUE,
-    CHOICES,
-    as_similarity,
-    base_name,
-    compare,
-    measure_names,
-    mirrored,
-)
+from intermodel.similarity.catalogue import CATALOGUE, CHOICES, as_similarity, base_name, measure_names, mirrored
+from intermodel.similarity.measures import compare
 from intermodel.similarity.representation import represent
 from similarity.reference import CASES, golden, related, rotation
 

@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 from intermodel.engine.errors import UserError
-from intermodel.similarity.measures import compare, measure_names
+from intermodel.similarity.catalogue import measure_names
+from intermodel.similarity.measures import compare
 from intermodel.similarity.pair import compare_models
 from intermodel.similarity.representation import represent
 from intermodel.similarity.svcca import components

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel import plotting
+from intermodel.similarity.catalogue import CATALOGUE, as_similarity, base_name
 from intermodel.similarity.findings import Models, headline_measures
-from intermodel.similarity.measures import CATALOGUE, as_similarity, base_name
 from intermodel.similarity.table import Row, matrix, pair_rows
 
 if TYPE_CHECKING:

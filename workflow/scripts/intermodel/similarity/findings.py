@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.similarity.measures import CATALOGUE, as_similarity, base_name
+from intermodel.similarity.catalogue import CATALOGUE, as_similarity, base_name
 from intermodel.similarity.table import Row, matrix
 from intermodel.statistics.correlation import correlate
 from intermodel.statistics.intervals import student_quantile

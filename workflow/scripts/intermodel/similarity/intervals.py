@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
-from intermodel.similarity.measures import compare, measure_names
+from intermodel.similarity.catalogue import measure_names
+from intermodel.similarity.measures import compare
 from intermodel.similarity.representation import chosen_images, represent
 from intermodel.store import align, create, read_pooled, write_strings
 

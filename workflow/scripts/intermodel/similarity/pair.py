@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
-from intermodel.similarity.measures import (
-    CATALOGUE,
-    Comparison,
-    as_similarity,
-    base_name,
-    compare,
-    measure_names,
-    mirrored,
-)
+from intermodel.similarity.catalogue import CATALOGUE, as_similarity, base_name, measure_names, mirrored
+from intermodel.similarity.measures import Comparison, compare
 from intermodel.similarity.representation import Header, Representation, read_header, read_representation
 from intermodel.similarity.svcca import components
 from intermodel.statistics.nulls import calibrated, chance_corrected, p_value, permutations

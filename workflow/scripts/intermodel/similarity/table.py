@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.similarity.measures import CATALOGUE, base_name
+from intermodel.similarity.catalogue import CATALOGUE, base_name
 from intermodel.statistics.intervals import student_quantile
 from intermodel.store import open_file, plain_attributes, read_strings, require
 
