@@ -23,7 +23,8 @@ for dataset in DATASETS:
             mem_mb=growing(1000),
             runtime=lambda wildcards, attempt: 120 * attempt,
         params:
-            spec=STUDY.dataset_spec(dataset),
+            # A function, since a text with ${NAME} would be taken for one with wildcards.
+            spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
             listing=PLAN["listings"][dataset],
             code=code_of("make_manifest.py"),
         message:
@@ -54,7 +55,8 @@ for dataset in filter(STUDY.has_masks, DATASETS):
             mem_mb=growing(1000),
             runtime=lambda wildcards, attempt: 120 * attempt,
         params:
-            spec=STUDY.dataset_spec(dataset),
+            # A function, since a text with ${NAME} would be taken for one with wildcards.
+            spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
             listing=PLAN["listings"][dataset],
             code=code_of("decode_label_maps.py"),
         message:

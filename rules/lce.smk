@@ -62,7 +62,7 @@ rule embed_models:
             denominator=STUDY.analyses.concepts.denominator,
             probed=LCE_PROBED,
         ),
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         layers=LCE_LAYER,
         code=code_of("embed_models.py"),
     message:

@@ -60,7 +60,7 @@ rule summarise_probes:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         code=code_of("summarise_probes.py"),
     message:
         "Comparing the probes of all models on {wildcards.dataset}"
@@ -94,7 +94,7 @@ rule plot_probes:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_probes.py"),
     message:
         "Drawing the probe accuracies on {wildcards.dataset}"

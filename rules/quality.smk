@@ -57,7 +57,7 @@ rule summarise_quality:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         settings=STUDY.settings("quality"),
         code=code_of("summarise_quality.py"),
     message:
@@ -95,7 +95,7 @@ rule plot_quality:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_quality.py"),
     message:
         "Drawing the scores of all models on {wildcards.dataset}"

@@ -28,7 +28,7 @@ rule write_report:
         mem_mb=growing(1000, 4),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        study=STUDY.page(),
+        study=lambda wildcards: STUDY.page(),
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         captions=lambda wildcards, input: str(ROOT / "docs" / "captions"),
         texts=content_of(

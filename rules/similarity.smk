@@ -115,7 +115,7 @@ rule summarise_similarity:
         mem_mb=growing(1000),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         code=code_of("summarise_similarity.py"),
     message:
         "Listing what all models share on {wildcards.dataset}"
@@ -149,7 +149,7 @@ rule plot_similarity:
         mem_mb=growing(1500),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        models=STUDY.describe(),
+        models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_similarity.py"),
     message:
         "Drawing what all models share on {wildcards.dataset}"

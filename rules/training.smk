@@ -32,8 +32,8 @@ for model, dataset in TRAINED.items():
             mem_mb=growing(4000),
             runtime=lambda wildcards, attempt: 720 * attempt,
         params:
-            recipe=STUDY.recipe(model),
-            dataset=STUDY.dataset_spec(dataset),
+            recipe=lambda wildcards, recipe=STUDY.recipe(model): recipe,
+            dataset=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
             code=code_of("train_model.py"),
             # Derived values are not compared.
             compute=lambda wildcards, threads: STUDY.compute.model_dump(),
