@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intermodel.engine.errors import UserError
 from intermodel.study import Study, load_study, study
+from intermodel.study.__main__ import summary
 from intermodel.study.load import read_study
 from intermodel.study.paths import Paths
 from intermodel.study.schema import Analyses, Concepts
@@ -229,3 +230,34 @@ def test_the_workflow_starts_without_heavy_packages() -> None:
         check=True,
     )
     assert result.stdout == "[]\n"
+
+
+def test_a_study_in_a_few_lines(small: Small) -> None:
+    loaded = load_study(small({"analyses/similarity": {"datasets": ["shifted"]}}))
+    assert summary(loaded).splitlines() == [
+        "small: 2 models with 3 layers, in results",
+        "  scenes: concepts, probe, quality, lce",
+        "  shifted: concepts, similarity, probe, quality, lce",
+    ]
+
+
+def test_the_command_tells_a_missing_file(tmp_path: Path) -> None:
+    """Snakemake would answer with a traceback, and without a place for a slip of YAML."""
+    (tmp_path / "tab.yaml").write_text("name: x\nmodels:\n\ta: 1\n")
+
+    def check(file: str) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", "intermodel.study", file],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(Path(study.__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    assert check("nothing.yaml") == "nothing.yaml does not exist; give the path of a study file (YAML).\n"
+    assert "tab.yaml is not valid YAML" in check("tab.yaml")
+    assert "line 3, column 1" in check("tab.yaml")
