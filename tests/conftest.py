@@ -10,7 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# A busy machine is no defect.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 # Kinds of tests that may not be skipped, e.g. "real browser"; set by the continuous integration.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intermodel.engine.seeds import derive_seed
 
-NAMES = st.lists(st.text(st.characters(exclude_characters="\x1f"), max_size=8), max_size=4)
+NAMES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=8), max_size=4)
 
 
 def test_seeds_never_change_between_versions() -> None:
