@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.engine.errors import UserError
-from intermodel.engine.publish import PARENT
+from intermodel.engine.publish import orphaned
 from intermodel.store import write_attributes, write_strings
 
 logger = logging.getLogger(__name__)
@@ -257,7 +257,7 @@ def part_key(record: Mapping[str, Any]) -> str:
 
 
 def _stop_if_orphaned(path: Path) -> None:
-    if os.getppid() != PARENT:
+    if orphaned():
         raise SystemExit(f"The workflow that started this job is gone; {path} is left unfinished.")
 
 
