@@ -101,16 +101,27 @@ def _runs(
     limit = limit.take(cell)
     # 3. The active pixels of each such row: interpolation along x. They start or end at the cell's edge.
     across = column.take(cell)
-    length: NDArray[np.int32] = np.zeros(len(cell), dtype=np.int32)
-    for weight in columns.fraction.T:
-        length += weight.take(across) * rise + value > limit
-    falls = columns.fraction[:, 0].take(across) * rise + value > limit
-    shift = np.where(falls, 0, columns.count.take(across) - length)
+    width = columns.count.take(across)
+    weight = columns.fraction.reshape(-1)
+    base = across * columns.fraction.shape[1]
+    begins = weight.take(base) * rise + value > limit
+    ends = weight.take(base + width - 1) * rise + value > limit
+    turn = np.zeros(len(cell), dtype=np.intp)
+    crossing = np.flatnonzero(begins != ends)
+    low, high = np.zeros(len(crossing), dtype=np.intp), width.take(crossing) - 1
+    base, rise, value, limit, first = (array.take(crossing) for array in (base, rise, value, limit, begins))
+    # Bisection: the state of the first pixel holds at `low`, the other one at `high`.
+    for _ in range(int(columns.count.max(initial=1) - 1).bit_length()):
+        middle = (low + high) >> 1
+        same = (weight.take(base + middle) * rise + value > limit) == first
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    turn[crossing] = high
+    start, stop = np.where(begins, 0, turn), np.where(ends, width, turn)
     pixels, stride = grid.size[0] * grid.size[1], grid.size[1]
     corner = image.take(number) * pixels + rows.start.take(row) * stride + columns.start.take(column)
-    start = corner.take(cell) + line * stride + shift
-    some = length > 0
-    return Runs(number.take(cell)[some], start[some], (start + length)[some])
+    place = corner.take(cell) + line * stride
+    some = np.flatnonzero(start < stop)
+    return Runs(number.take(cell.take(some)), (place + start).take(some), (place + stop).take(some))
 
 
 def runs_of_masks(masks: NDArray[np.bool_]) -> Runs:

@@ -138,13 +138,14 @@ def image_patterns(
         key = key * base + line
     _, first, pattern = np.unique(key, return_index=True, return_inverse=True)
     void = not counted[first[0]]
-    # 3. The labels of each pattern, each once.
-    member = np.zeros((len(first), base), dtype=np.bool_)
-    member[np.arange(len(first))[:, None], columns[:, first].T] = True
-    member = member[:, 1:]
-    member[1 if void else 0 :, whole] = True
-    number, label = np.nonzero(member)
-    amount = np.bincount(number, minlength=len(first))
+    # 3. The labels of each pattern, each once: those of its pixels and, unless it is void, those of the image.
+    held = np.concatenate([columns[:, first], np.repeat(whole[:, None] + 1, len(first), axis=1)]).T
+    held[0, count:] *= not void
+    held.sort(axis=1)
+    fresh = held > 0
+    fresh[:, 1:] &= held[:, 1:] != held[:, :-1]
+    label = held[fresh] - 1
+    amount = fresh.sum(axis=1)
     if not void:
         # Number 0 is void in every image, also where no pixel is.
         pattern, amount = pattern + 1, np.append(0, amount)

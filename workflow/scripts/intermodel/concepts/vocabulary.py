@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,12 +97,20 @@ class Vocabulary:
         UserError
             If a number is not in the vocabulary; `where` tells where it was found.
         """
-        position = np.searchsorted(self.numbers, numbers)
-        known = self.numbers[np.minimum(position, len(self) - 1)] == numbers
-        wrong = ~known & (numbers != 0)
+        values = np.asarray(numbers, dtype=np.int64)
+        position = self._positions.take(values, mode="clip")
+        wrong = (position == -2) | (values < 0)
         if wrong.any():
             raise UserError(
-                f"{where} holds the label number {int(numbers[wrong].flat[0])}, which is not in the table of "
+                f"{where} holds the label number {int(values[wrong].flat[0])}, which is not in the table of "
                 f"{len(self)} concepts; correct the label map or the table."
             )
-        return np.where(known, position, -1)
+        return position
+
+    @cached_property
+    def _positions(self) -> NDArray[np.intp]:
+        """Position of every number up to the largest and one more; -1 for 0, -2 for what is no label."""
+        positions = np.full(int(self.numbers[-1]) + 2, -2, dtype=np.intp)
+        positions[0] = -1
+        positions[self.numbers] = np.arange(len(self))
+        return positions
