@@ -12,7 +12,12 @@ from intermodel.engine.code_hash import code_of, content_of, remember
 from intermodel.engine.device import gpus_wanted
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
-from intermodel.engine.plan import file_digest, frozen_plan, split_by_presence
+from intermodel.engine.plan import (
+    file_digest,
+    frozen_plan,
+    module_digest,
+    split_by_presence,
+)
 from intermodel.study import load_study
 
 STATE = Path(".snakemake") / "intermodel"
@@ -55,10 +60,15 @@ def look_at_disk():
             dataset: listing_digest(expand(json.loads(STUDY.dataset_spec(dataset))))
             for dataset in DATASETS
         },
+        # A checkpoint whose sha256 the study tells is known by that; a copy with another date is the same.
         "checkpoints": {
             name: file_digest(expand(model.weights.path))
             for name, model in STUDY.models.items()
-            if getattr(model.weights, "path", None)
+            if getattr(model.weights, "path", None) and not model.weights.sha256
+        },
+        "modules": {
+            name: module_digest(model.architecture, model.python_path)
+            for name, model in STUDY.models.items()
         },
         "gpu": gpus_wanted(STUDY.compute.device, local=workflow.local_exec),
     }

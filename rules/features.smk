@@ -39,6 +39,7 @@ for dataset in DATASETS:
                     model=lambda wildcards, spec=STUDY.model_spec(model): spec,
                     names=f"{dataset} {model}",
                     checkpoint=PLAN["checkpoints"].get(model, ""),
+                    module=PLAN["modules"][model],
                     code=code_of("extract_features.py"),
                     # Derived values are not compared: they must not make finished layers run again.
                     compute=lambda wildcards, threads: STUDY.compute.model_dump(),

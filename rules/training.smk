@@ -32,6 +32,7 @@ for model, dataset in TRAINED.items():
             mem_mb=growing(4000),
             runtime=lambda wildcards, attempt: 720 * attempt,
         params:
+            module=PLAN["modules"][model],
             recipe=lambda wildcards, recipe=STUDY.recipe(model): recipe,
             dataset=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
             code=code_of("train_model.py"),
