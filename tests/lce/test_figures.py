@@ -71,9 +71,12 @@ def test_map_names_all_models_without_overlap(study, tmp_path: Path) -> None:
     boxes = [[box.x0, box.y0, box.x1, box.y1] for box in written.values()]
     assert overlap_area(boxes) < 1
     assert axes.get_aspect() == 1
-    discs = [patch for patch in axes.patches if type(patch).__name__ == "Circle"]
+    discs = [child for child in axes.get_children() if type(child).__name__ == "Circle"]
     np.testing.assert_allclose([disc.radius for disc in discs], embedding.chart.floor.high)
     assert "of the variance" in axes.get_xlabel()
+    before = [text.get_window_extent().x0 for text in axes.texts]
+    figure.draw_without_rendering()
+    np.testing.assert_allclose([text.get_window_extent().x0 for text in axes.texts], before, atol=0.5)
     save(figure, tmp_path / "map.svg")
     assert (tmp_path / "map.svg").stat().st_size > 10_000
 
@@ -88,6 +91,19 @@ def test_arrows_are_the_concepts_that_move_the_models_most(study) -> None:
     lengths = [np.linalg.norm(arrow.tip) for arrow in arrows]
     loadings = [np.linalg.norm(embedding.chart.components[:, about.vocabulary.names.index(a.name)]) for a in arrows]
     np.testing.assert_allclose(np.array(lengths) / lengths[0], np.array(loadings) / loadings[0])
+
+
+def test_view_holds_all_points_and_cuts_off_what_is_very_uncertain() -> None:
+    points, tips = np.array([[0.0, 0.0], [10.0, 5.0]]), np.array([[12.0, -1.0]])
+    small = [np.array([[-0.5, 0.0], [0.5, 0.0]]), np.array([[10.0, 4.5], [10.0, 5.5]])]
+    low, high = map_figure.view([points, tips], small, np.array([0.6, 0.1]))
+    np.testing.assert_allclose(low, [-0.6 - 0.48, -1 - 0.48])
+    np.testing.assert_allclose(high, [12 + 0.48, 5.5 + 0.48])
+    low, high = map_figure.view([points, tips], small, np.array([500.0, 0.1]))
+    np.testing.assert_allclose(low, [-4.8 - 0.48, -5.8 - 0.48])
+    np.testing.assert_allclose(high, [12 + 4.8 + 0.48, 5 + 4.8 + 0.48])
+    low, high = map_figure.view([np.zeros((2, 2))], [np.zeros((1, 2))] * 2, np.zeros(2))
+    assert (low < 0).all() and (high > 0).all()
 
 
 def test_pairs_within_the_noise_floor_are_hatched(study, tmp_path: Path) -> None:
@@ -143,7 +159,7 @@ def test_crossing_frames_survivors_and_leaves_undefined_cells_open(covariate: st
     panels = figure.axes[: len(kinds)]
     assert [len(panel.patches) for panel in panels] == [1] * len(kinds)
     assert [panel.get_title() for panel in panels][-1] == ("Pearson r\ngiven covariate" if covariate else "Spearman ρ")
-    assert sorted(text.get_text() for text in panels[0].texts) == [".10", ".90", "–", "−.20"]
+    assert sorted(text.get_text() for text in panels[0].texts) == ["-.20", ".10", ".90", "–"]
     save(figure, tmp_path / "performance.svg")
 
 
@@ -165,4 +181,4 @@ def test_results_are_named_as_far_as_needed() -> None:
 
 def test_short_numbers() -> None:
     written = [figures._short(value) for value in (0.914, -0.4, -0.001, 0.0, 1.0, -0.999)]
-    assert written == [".91", "−.40", ".00", ".00", "1.0", "−1.0"]
+    assert written == [".91", "-.40", ".00", ".00", "1.0", "-1.0"]

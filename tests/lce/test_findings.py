@@ -97,6 +97,16 @@ def test_training_is_compared_with_the_control(about: About, make_embedding: Cal
     assert "without training" not in said(make_embedding(COUNT), no_control)
 
 
+def test_of_many_models_the_two_ends_are_told(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    count = np.zeros((11, 18), np.int64)
+    for row in range(10):
+        count[row, : row + 3] = 1
+    embedding = make_embedding(count)
+    models = tuple(Model(f"M{k}", f"M{k}", "trained", k == 10, "layer4", 40) for k in range(11))
+    text = findings(embedding, replace(about, models=models))[2].statement
+    assert "added to it: **M9** 12 (11.5 to 12.5) to **M0** 3 (2.5 to 3.5) (95% intervals)" in text
+
+
 def test_concepts_of_one_model_alone_must_be_beyond_doubt(
     about: About, make_embedding: Callable[..., Embedding]
 ) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from intermodel.lce.embedding import Embedding
 from intermodel.lce.files import About
-from intermodel.plotting import DIVERGING, DOUBLE, NEUTRAL, SEQUENTIAL, category_color, inches, use_style
+from intermodel.plotting import DIVERGING, DOUBLE, NEUTRAL, SEQUENTIAL, SINGLE, category_color, inches, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -216,10 +216,12 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     categories = list(dict.fromkeys(table["category"]))
     outcomes = list(dict.fromkeys(zip(*(table[name].tolist() for name in ("task", "dataset", "metric")), strict=True)))
     figure: Figure
+    names = _result_names(outcomes)
+    width = 30 + 1.2 * max(map(len, names)) + 6.2 * len(categories) * len(kinds)
     figure, panels = plt.subplots(
         1,
         len(kinds),
-        figsize=inches(min(DOUBLE, 75 + 6.2 * len(categories) * len(kinds)), 36 + 4.6 * len(outcomes)),
+        figsize=inches(min(DOUBLE, max(width, SINGLE)), 32 + 4.6 * max(len(outcomes), 3)),
         sharey=True,
         layout="constrained",
         squeeze=False,
@@ -254,10 +256,11 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
         axes.set_xticks(range(len(categories)), categories, rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    panels[0, 0].set_yticks(range(len(outcomes)), _result_names(outcomes), fontsize=6.5)
+    panels[0, 0].set_yticks(range(len(outcomes)), names, fontsize=6.5)
     bar = figure.colorbar(image, ax=panels[0, -1], pad=0.02, aspect=30)
-    bar.set_label(f"Correlation over models   (framed: adjusted p ≤ {1 - level:.2g})")
+    bar.set_label("Correlation")
     bar.outline.set_visible(False)
+    figure.supxlabel(f"Framed: adjusted p ≤ {1 - level:.2g}", fontsize=6.5, color="0.35")
     return figure
 
 
@@ -277,6 +280,6 @@ def _result_names(outcomes: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _short(value: float) -> str:
-    """A correlation in three or four characters: .91, −.40, 1.0."""
+    """A correlation in three or four narrow characters: .91, -.40, 1.0."""
     text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 0.995 else "1.0"
-    return f"−{text}" if value < 0 and text != ".00" else text
+    return f"-{text}" if value < 0 and text != ".00" else text

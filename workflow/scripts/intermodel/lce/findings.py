@@ -96,13 +96,17 @@ def _taught(embedding: Embedding, about: About) -> list[Finding]:
         trained = _trained(about)
         if not trained:
             continue
+        # From the largest gain to the smallest; of many models only the two ends are told.
+        ranked = sorted(trained, key=lambda model: -embedding.only.value[model, control])
+        told = ranked if len(ranked) <= NAMED else [ranked[0], ranked[-1]]
         gained = [
-            f"{_title(about, model)} {_range(embedding.only, (model, control), about, brief=True)}" for model in trained
+            f"{_title(about, model)} {_range(embedding.only, (model, control), about, brief=True)}" for model in told
         ]
+        between = ", " if told is ranked else " to "
         own = int(embedding.unique.value[control, -1])
         text = f"{_title(about, control)}, without training, detects {own} concept{'' if own == 1 else 's'}"
         text += f" ({_names(about, np.flatnonzero(embedding.count[control] > 0))})" if own else ""
-        text += f"; concepts that training added to it: {', '.join(gained)} ({about.settings.level:.0%} intervals)."
+        text += f"; concepts that training added to it: {between.join(gained)} ({about.settings.level:.0%} intervals)."
         nothing = [_title(about, model) for model in trained if embedding.only.low[model, control] <= 0]
         if nothing:
             text += f" For {_join(nothing)} the interval reaches 0: no gain can be claimed."

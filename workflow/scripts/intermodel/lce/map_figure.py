@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ARROWS = 8
+# Arrows shorter than this share of the longest are left out.
+SHORTEST = 0.25
 # Colours tell families of models; concepts are grey.
 INK = "0.45"
 
@@ -44,10 +46,11 @@ def draw_map(embedding: Embedding, about: About) -> Figure:
     axes = figure.add_subplot()
     for model, point, region, floor in zip(about.models, chart.scores, chart.ellipses, chart.floor.high, strict=True):
         color, marker = style[model.family]
-        axes.add_patch(
+        # Added as artists, which do not move the limits: `view` sets them.
+        axes.add_artist(
             patches.Circle((point[0], point[1]), floor, facecolor=color, edgecolor="none", alpha=0.08, zorder=1)
         )
-        axes.add_patch(
+        axes.add_artist(
             patches.Ellipse(region.centre, *region.axes, angle=region.angle, fill=False, ec=color, lw=0.9, zorder=3)
         )
         axes.plot(*point, marker, color=color, ms=5.5, mec="white", mew=0.5, zorder=5)
@@ -62,21 +65,48 @@ def draw_map(embedding: Embedding, about: About) -> Figure:
         axes.annotate("", (arrow.tip[0], arrow.tip[1]), (0, 0), zorder=2, arrowprops=shape)
     axes.axhline(0, color="0.88", lw=0.5, zorder=0)
     axes.axvline(0, color="0.88", lw=0.5, zorder=0)
-    if arrows:
-        axes.update_datalim([arrow.tip for arrow in arrows])
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.margins(0.07)
+    rims = [_rim(region) for region in chart.ellipses]
+    low, high = view([chart.scores, *(arrow.tip[None] for arrow in arrows)], rims, chart.floor.high)
+    axes.update_datalim([low, high])
+    axes.margins(0)
     axes.autoscale_view()
+    axes.set_aspect("equal", adjustable="datalim")
     axes.set_xlabel(_axis_name(about, 1, chart.explained[0]))
     axes.set_ylabel(_axis_name(about, 2, chart.explained[1]))
     _legend(figure, about, style, bool(arrows))
     names = [model.title for model in about.models] + [f"{arrow.name} ({arrow.category})" for arrow in arrows]
     places = np.concatenate([chart.scores, *(arrow.tip[None] for arrow in arrows)])
     colors = ["0.1"] * len(about.models) + [INK] * len(arrows)
-    rims = [_rim(region) for region in chart.ellipses]
     shafts = [np.linspace(0.1, 1, 40)[:, None] * arrow.tip for arrow in arrows]
     write_names(figure, axes, places, names, colors, np.concatenate(rims + shafts), italic=len(about.models))
     return figure
+
+
+def view(
+    places: Sequence[NDArray[np.float64]], rims: Sequence[NDArray[np.float64]], floors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper corner, (2,) each, of the part of the plane to show.
+
+    Points and arrow tips lie inside. Ellipses and discs may reach beyond: one very uncertain model must not shrink
+    all others to a dot, so the frame follows them for two fifths of the points' extent and then cuts them off.
+
+    Parameters
+    ----------
+    places
+        Points and arrow tips, (n, 2) each; the models come first.
+    rims
+        Rim of each model's ellipse, (m, 2) each.
+    floors
+        Radius of each model's disc.
+    """
+    points = np.concatenate(list(places))
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.4 * max(float((high - low).max()), 1e-9)
+    shapes = np.concatenate([*rims, places[0] - floors[:, None], places[0] + floors[:, None]])
+    margin = 0.1 * room
+    return np.maximum(shapes.min(axis=0), low - room).clip(max=low) - margin, np.minimum(
+        shapes.max(axis=0), high + room
+    ).clip(min=high) + margin
 
 
 def _axis_name(about: About, number: int, share: float) -> str:
@@ -91,6 +121,9 @@ def concept_arrows(embedding: Embedding, about: About) -> list[Arrow]:
     # What a concept contributes to what is seen: its loading times the spread of the models along each axis.
     weight = np.linalg.norm(chart.components * chart.scores.std(axis=0)[:, None], axis=0)
     strongest = [label for label in np.argsort(-weight, kind="stable")[:ARROWS] if weight[label] > 0]
+    length = np.linalg.norm(chart.components, axis=0)
+    # Stubs say nothing and their names would only crowd the middle.
+    strongest = [label for label in strongest if length[label] >= SHORTEST * length[strongest].max()]
     if not strongest:
         return []
     loadings = chart.components[:, strongest].T
@@ -134,8 +167,9 @@ def write_names(
     """
     points = np.asarray(places, dtype=np.float64)
     figure.draw_without_rendering()
-    # The layout must not move once places are measured in pixels.
+    # Neither the layout nor the limits may move once places are measured in pixels.
     figure.set_layout_engine("none")
+    axes.set_autoscale_on(False)
     to_pixels, box = axes.transData.transform, axes.get_window_extent()
     texts = [
         axes.text(
