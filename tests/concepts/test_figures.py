@@ -154,7 +154,7 @@ def test_gallery_is_drawn_with_any_number_of_units(units: int, tallied: Folder) 
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((64, 64), (96, 96)), ((360, 480), (120, 160)), ((150, 100), (150, 100))]
+    ("size", "expected"), [((64, 64), (96, 96)), ((360, 480), (90, 120)), ((120, 100), (120, 100))]
 )
 def test_thumbnails_have_a_size_for_print(size: tuple[int, int], expected: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

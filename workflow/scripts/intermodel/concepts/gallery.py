@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BLOCKS = 2
 IMAGES = 4
 # Longest side of a drawn image in pixels: small pictures are enlarged smoothly, large ones reduced.
-SMALLEST, LARGEST = 96, 192
+SMALLEST, LARGEST = 96, 144
 # How much of the light is left where the unit is not active.
 DIMMED = 0.6
 UNIT_COLOR, CONCEPT_COLOR = "#F0E442", "#56B4E9"
@@ -136,14 +136,19 @@ def collect(
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """An image of a size fit for print: means of square blocks, so that nothing aliases, or enlarged bilinearly."""
     longest = max(image.shape[:2])
-    factor = -(-longest // LARGEST)
-    height, width = image.shape[0] // factor * factor, image.shape[1] // factor * factor
-    blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
-    pixels = blocks.mean(axis=(1, 3))
+    pixels = _reduced(image)
     if longest < SMALLEST:
         size = (SMALLEST * pixels.shape[0] // longest, SMALLEST * pixels.shape[1] // longest)
         pixels = upsample(pixels.transpose(2, 0, 1), geometry(pixels.shape[:2], size)).transpose(1, 2, 0)
     return np.asarray(np.rint(pixels), dtype=np.uint8)
+
+
+def _reduced(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Means of square blocks of an array (H, W, ...), so that neither side exceeds `LARGEST`."""
+    factor = -(-max(values.shape[:2]) // LARGEST)
+    height, width = values.shape[0] // factor, values.shape[1] // factor
+    kept = values[: height * factor, : width * factor]
+    return np.asarray(kept.reshape(height, factor, width, factor, *values.shape[2:]).mean(axis=(1, 3)))
 
 
 def draw_gallery(shown: Sequence[Shown]) -> Figure:
@@ -196,17 +201,18 @@ def _draw_scene(axes: Axes, scene: Scene, place: tuple[float, float, float, floa
     import matplotlib.patheffects as effects
 
     left, top, wide, tall = place
-    height, width = scene.level.shape
-    active = scene.level > 0
+    # Outlines need no more detail than the image has in print.
+    level, concept = _reduced(scene.level), np.pad(_reduced(scene.concept), 1)
+    height, width = level.shape
+    active = level > 0
     rows = np.arange(scene.pixels.shape[0]) * height // scene.pixels.shape[0]
     columns = np.arange(scene.pixels.shape[1]) * width // scene.pixels.shape[1]
     light = np.where(active[rows[:, None], columns], 1.0, DIMMED)[..., None]
     pixels = np.rint(scene.pixels * light).astype(np.uint8)
     axes.imshow(pixels, extent=(left, left + wide, top + tall, top), interpolation="none", aspect="auto")
     casing: list[Any] = [effects.withStroke(linewidth=1.9, foreground="black", alpha=0.7)]
-    # A rim of pixels without the concept closes outlines at the edge of the image.
-    concept = np.pad(scene.concept.astype(float), 1)
-    if concept.any():
+    # The rim of pixels without the concept closes outlines at the edge of the image.
+    if (concept > 0.5).any():
         x = left + np.clip(np.arange(-1, width + 1) + 0.5, 0, width) * (wide / width)
         y = top + np.clip(np.arange(-1, height + 1) + 0.5, 0, height) * (tall / height)
         lines = axes.contour(x, y, concept, [0.5], colors=CONCEPT_COLOR, linewidths=0.8, linestyles="--")
@@ -214,5 +220,5 @@ def _draw_scene(axes: Axes, scene: Scene, place: tuple[float, float, float, floa
     if active.any() and min(height, width) > 1:
         x = left + (np.arange(width) + 0.5) * (wide / width)
         y = top + (np.arange(height) + 0.5) * (tall / height)
-        lines = axes.contour(x, y, scene.level, [0.0], colors=UNIT_COLOR, linewidths=1.0)
+        lines = axes.contour(x, y, level, [0.0], colors=UNIT_COLOR, linewidths=1.0)
         lines.set_path_effects(casing)
