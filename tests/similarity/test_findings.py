@@ -51,6 +51,14 @@ def test_the_extremes_are_named_with_interval_and_chance():
     assert "cannot be told" not in sentence
 
 
+def test_nothing_is_minus_zero():
+    rows = made({("ant", "bee"): 0.3, ("ant", "cat"): 0.2, ("bee", "cat"): -0.001}, null=0.0)
+    assert (
+        "**Bee** and **Cat** at 0.00 (95 % interval -0.02 to 0.02; 0.00 by chance)"
+        in findings(rows, some_models(NAMES[:3]))[0]
+    )
+
+
 def test_pairs_that_cannot_be_told_apart_are_not_ranked():
     rows = made({("ant", "bee"): 0.52, ("ant", "cat"): 0.50, ("bee", "cat"): 0.1})
     sentence = findings(rows, some_models(NAMES[:3]))[0]

@@ -166,7 +166,7 @@ def _extremes(rows: Sequence[Row], models: Models, measure: str) -> str:
     sentence = f"By {_label(measure)}, the most similar last layers are those of {_pair(first, models)}"
     sentence += f" at {_value(first, measure)}"
     if _overlap(first, second):
-        sentence += f", though {_pair(second, models)} at {second['value']:.2f} cannot be told from them"
+        sentence += f", though {_pair(second, models)} at {second['value']:z.2f} cannot be told from them"
     sentence += f"; the least similar are {_pair(last, models)} at {_value(last, measure)}."
     few, many = sorted((first["k_a"], first["k_b"]))
     if measure == "svcca" and many > CONTAINMENT * few:
@@ -189,7 +189,7 @@ def _above_chance(rows: Sequence[Row], models: Models, measure: str) -> str:
     return (
         f"By {_label(measure)}, {above} of {len(chosen)} pairs of last layers lie above chance: the 95 % interval "
         "excludes the mean for shuffled images "
-        f"({np.mean([row['null_mean'] for row in chosen]):.2f} on average)."
+        f"({np.mean([row['null_mean'] for row in chosen]):z.2f} on average)."
     )
 
 
@@ -228,7 +228,7 @@ def _controls(rows: Sequence[Row], models: Models, measure: str) -> str:
     )
     untrained = _list([f"**{models.titles[name]}**" for name in controls])
     what = (
-        f"by {_label(measure)} above chance {among[upper].mean():.2f} among trained models and {across.mean():.2f} "
+        f"by {_label(measure)} above chance {among[upper].mean():z.2f} among trained models and {across.mean():z.2f} "
         f"between them and the untrained {untrained}; difference {_difference(found)}"
     )
     if found.low > 0:
@@ -256,8 +256,8 @@ def _agreement(rows: Sequence[Row], models: Models) -> list[str]:
         return []
     low, high = max(found.low, -1.0), min(found.high, 1.0)
     return [
-        f"SVCCA and unbiased CKA order the pairs of models with a rank correlation of {found.estimate:.2f} "
-        f"(95 % interval {low:.2f} to {high:.2f}, over models); no single measure decides what similar means."
+        f"SVCCA and unbiased CKA order the pairs of models with a rank correlation of {found.estimate:z.2f} "
+        f"(95 % interval {low:z.2f} to {high:z.2f}, over models); no single measure decides what similar means."
     ]
 
 
@@ -292,14 +292,14 @@ def _pair(row: Row, models: Models) -> str:
 def _value(row: Row, measure: str) -> str:
     parts = []
     if np.isfinite(row["low"]):
-        parts.append(f"95 % interval {row['low']:.2f} to {row['high']:.2f}")
+        parts.append(f"95 % interval {row['low']:z.2f} to {row['high']:z.2f}")
     if np.isfinite(row["null_mean"]):
-        parts.append(f"{row['null_mean']:.2f} by chance")
-    return f"{row['value']:.2f}" + (f" ({'; '.join(parts)})" if parts else "")
+        parts.append(f"{row['null_mean']:z.2f} by chance")
+    return f"{row['value']:z.2f}" + (f" ({'; '.join(parts)})" if parts else "")
 
 
 def _difference(found: Difference) -> str:
-    return f"{found.estimate:.2f} (95 % interval {found.low:.2f} to {found.high:.2f}, over models)"
+    return f"{found.estimate:z.2f} (95 % interval {found.low:z.2f} to {found.high:z.2f}, over models)"
 
 
 def _label(measure: str) -> str:
