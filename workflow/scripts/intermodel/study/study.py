@@ -128,12 +128,13 @@ class Study(schema.StudyKeys):
                 "report": self.report.model_dump(mode="json"),
                 "analyses": {name: json.loads(self.settings(name)) for name in analyses},
                 "used": {name: self.datasets_for(name) for name in analyses},
+                "datasets": [{"name": name, "title": spec.title or name} for name, spec in self.datasets.items()],
                 **json.loads(self.describe()),
             }
         )
 
     def describe(self) -> str:
-        """Names, titles, families and layers of all models, for tables and figures, as JSON."""
+        """Names, titles, families and layers of all models, for what compares them on one data set, as JSON."""
         return _json(
             {
                 "models": [
@@ -149,7 +150,6 @@ class Study(schema.StudyKeys):
                     }
                     for name, model in self.models.items()
                 ],
-                "datasets": [{"name": name, "title": spec.title or name} for name, spec in self.datasets.items()],
             }
         )
 
