@@ -110,7 +110,7 @@ def methods_paragraphs(
         ]
         paragraphs.append(
             f"Similarity. Representations were compared by {'; '.join(names)}. {''.join(details)}"
-            "Values are reported beside their exact mean under random pairing of images wherever that is known."
+            "Values are reported beside their mean under random pairing of images wherever a formula for it is known."
         )
     if "probe" in analyses:
         paragraphs.append(
