@@ -112,6 +112,7 @@ class Study(schema.StudyKeys):
                 "model": model,
                 "architecture": keys.architecture,
                 "kwargs": keys.kwargs,
+                "python_path": keys.python_path,
                 "preprocessing": None if keys.preprocessing is None else keys.preprocessing.model_dump(mode="json"),
                 "seed": self.seed if weights.seed is None else weights.seed,
                 "recipe": weights.model_dump(mode="json", exclude={"source", "dataset", "seed"}, exclude_none=True),
