@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from intermodel.models.formats import FORMATS
-from intermodel.study import load_study
+from intermodel.study import layers, load_study
 from intermodel.study.load import read_study
 from intermodel.study.problems import StudyError
 from intermodel.study.schema import CheckpointFormat
@@ -448,25 +449,54 @@ def test_tables_of_downstream_results(small: Small, tmp_path: Path) -> None:
     load_study(small(changes))
 
 
-def test_layers_and_architectures_are_those_of_the_network(small: Small, tmp_path: Path) -> None:
-    study = small(
-        {
-            "models/resnet/layers": ["layer4", "layr3"],
-            "models/vit/architecture": "test_vti",
-            "models/own": {"architecture": "nets:build", "python_path": str(tmp_path), "layers": ["first"]},
+def test_layers_are_those_of_the_network(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that builds the networks is stood in for; tests/workflow/test_wrong_study.py runs the real one."""
+    asked: list[list[str]] = []
+
+    def answer(specs: dict[str, dict[str, Any]]) -> dict[str, list[str] | str]:
+        asked.append(sorted(specs))
+        known: dict[str, list[str] | str] = {
+            "resnet": ["layer3", "layer4"],
+            "own": ["0"],
+            "vit": "no such architecture.",
         }
-    )
-    (tmp_path / "nets.py").write_text("from torch import nn\n\ndef build():\n    return nn.Sequential(nn.ReLU())\n")
-    with pytest.raises(StudyError) as caught:
-        load_study(study, layer_cache=tmp_path / "layers")
-    lines = [str(problem) for problem in caught.value.problems]
-    assert lines[1] == "models.resnet.layers[1]: found 'layr3', which the network does not have; did you mean 'layer3'?"
-    assert lines[0].startswith("models.own.layers[0]: found 'first', which the network does not have")
-    assert lines[2].startswith("models.vit: ")
-    assert "test_vti" in lines[2]
-    assert "test_vit" in lines[2]
-    # What could be built is remembered; what could not is tried again.
-    assert len(list((tmp_path / "layers").iterdir())) == 2
+        return {name: known[name] for name in specs}
+
+    monkeypatch.setattr(layers, "_ask", answer)
+    changes = {
+        "models/resnet/layers": ["layer4", "layr3"],
+        "models/vit/architecture": "test_vti",
+        "models/own": {"architecture": "nets:build", "python_path": str(tmp_path), "layers": ["first"]},
+    }
+    (tmp_path / "nets.py").write_text("def build(): ...\n")
+
+    def told() -> list[str]:
+        with pytest.raises(StudyError) as caught:
+            load_study(small(changes), layer_cache=tmp_path / "layers")
+        return [str(problem) for problem in caught.value.problems]
+
+    assert told() == [
+        "models.own.layers[0]: found 'first', which the network does not have; known are: 0",
+        "models.resnet.layers[1]: found 'layr3', which the network does not have; did you mean 'layer3'?",
+        "models.vit: no such architecture.",
+    ]
+    # What could be built is remembered, what could not is tried again, and so is a network whose code has changed.
+    told()
+    (tmp_path / "nets.py").write_text("def build(): return None\n")
+    told()
+    assert asked == [["own", "resnet", "vit"], ["vit"], ["own", "vit"]]
+
+
+def test_layers_are_not_checked_where_no_network_can_be_built(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare workflow engine on a cluster has no torch; the jobs check the layers themselves."""
+    failed = subprocess.CompletedProcess([], 1, "", "ModuleNotFoundError: No module named 'torch'")
+    monkeypatch.setattr(layers.subprocess, "run", lambda *arguments, **options: failed)
+    load_study(small({"models/resnet/layers": ["layr3"]}), layer_cache=tmp_path / "layers")
+    failed.stderr = "Segmentation fault"
+    with pytest.raises(RuntimeError, match="could not be listed:\nSegmentation fault"):
+        load_study(small(), layer_cache=tmp_path / "layers")
 
 
 def test_formats_of_checkpoints_are_those_of_the_models() -> None:
