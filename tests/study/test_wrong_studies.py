@@ -478,7 +478,7 @@ def test_layers_are_those_of_the_network(small: Small, tmp_path: Path, monkeypat
     assert told() == [
         "models.own.layers[0]: found 'first', which the network does not have; known are: 0",
         "models.resnet.layers[1]: found 'layr3', which the network does not have; did you mean 'layer3'?",
-        "models.vit: no such architecture.",
+        "models.vit: no such net.",
     ]
     # What could be built is remembered, what could not is tried again, and so is a network whose code has changed.
     told()
