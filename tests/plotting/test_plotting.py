@@ -36,13 +36,14 @@ def draw() -> Figure:
 def test_equal_figures_give_equal_files(tmp_path: Path, suffix: str, beginning: bytes) -> None:
     import matplotlib.pyplot as plt
 
+    before = plt.get_fignums()
     files = [tmp_path / f"{name}.{suffix}" for name in ("a", "b")]
     for file in files:
         plotting.save(draw(), file)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert files[0].read_bytes().startswith(beginning)
     assert sorted(tmp_path.iterdir()) == files
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == before
 
 
 def test_a_width_in_print_is_that_width(tmp_path: Path) -> None:
