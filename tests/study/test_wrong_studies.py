@@ -458,7 +458,7 @@ def test_layers_are_those_of_the_network(small: Small, tmp_path: Path, monkeypat
         known: dict[str, list[str] | str] = {
             "resnet": ["layer3", "layer4"],
             "own": ["0"],
-            "vit": "no such architecture.",
+            "vit": "no such net.",
         }
         return {name: known[name] for name in specs}
 
