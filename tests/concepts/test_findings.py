@@ -87,6 +87,13 @@ def test_an_unclear_lead_is_called_so(layers: list[Layer]) -> None:
     assert "is within what other images of this kind would change" in said([seer, shaky, noise])
 
 
+def test_models_that_detect_nothing(layers: list[Layer]) -> None:
+    noise = next(layer for layer in layers if layer.control)
+    text = said([replace(noise, control=False), replace(noise, control=False, title="Second")])
+    assert text.startswith("No unit of any trained model detects a concept.")
+    assert "Most frequent category" not in text and "Of the detectors" not in text
+
+
 def test_controls_alone_say_nothing(layers: list[Layer]) -> None:
     assert findings([layer for layer in layers if layer.control]) == []
 

@@ -83,6 +83,15 @@ def test_summary(layers: list[Layer]) -> None:
         assert row["zero_threshold_share"] == pytest.approx(1 / len(mine))
 
 
+def test_without_folds_nothing_is_claimed_about_intervals(layers: list[Layer]) -> None:
+    seer = layers[1]
+    single = replace(seer.concepts, fold_images=seer.concepts.fold_images[:1])
+    (row,) = summary_rows([replace(seer, concepts=single)])
+    for name in ("detectors_low", "detectors_high", "concepts_low", "concepts_high", "object_concepts_low"):
+        assert np.isnan(row[name])
+    assert row["concepts"] == summary_rows([seer])[0]["concepts"]
+
+
 def test_files_hold_the_same(tallied: Folder, layers: list[Layer], tmp_path: Path) -> None:
     paths = [tallied.tally(model["name"], layer) for model in MODELS for layer in model["layers"]]
     write_tables(paths, MODELS, tmp_path, iou_threshold=0.04, denominator="category")

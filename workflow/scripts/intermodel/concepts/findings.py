@@ -51,6 +51,8 @@ def warnings(layers: Sequence[Layer]) -> list[str]:
 def _most(trained: Sequence[Layer]) -> list[str]:
     ranked = sorted(trained, key=lambda layer: -_concepts(layer))
     best = ranked[0]
+    if _concepts(best) == 0:
+        return ["No unit of any trained model detects a concept."]
     units = len(best.concepts.dead)
     text = (
         f"{best.title} detects {_with_interval(best)} different concepts of the "

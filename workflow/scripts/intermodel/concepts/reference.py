@@ -1,4 +1,4 @@
-"""Plain forms of the tally, one line of the definition after the other: what tests and benchmarks compare with."""
+"""Plain forms of the tally, one line of the definition after the other: what the tests compare with."""
 
 from __future__ import annotations
 

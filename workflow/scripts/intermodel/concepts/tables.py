@@ -167,7 +167,6 @@ def _summary(layer: Layer) -> Row:
     detectors, concepts = result.counts("detectors"), result.counts("concepts")
     several, various = result.counts("detectors", "category"), result.counts("concepts", "category")
     by_chance = None if result.chance is None else float(result.chance.detectors.mean())
-    found = max(int(result.detector.sum()), 1)
     row: Row = {
         "model": layer.model,
         "title": layer.title,
@@ -185,11 +184,11 @@ def _summary(layer: Layer) -> Row:
         "detectors_high": float(np.clip(detectors.high[0], 0, units)),
         "detectors_sure": int(result.sure.sum()),
         "detectors_by_chance": by_chance,
-        "halves_agree_share": float(result.halves_agree[result.detector].sum() / found),
+        "halves_agree_share": float(result.halves_agree[result.detector].mean()) if result.detector.any() else None,
         "ties": int((result.labels.tie & result.detector).sum()),
         "concepts": int(concepts.estimate[0]),
-        "concepts_low": float(max(concepts.low[0], 0.0)),
-        "concepts_high": float(np.fmin(concepts.high[0], len(vocabulary))),
+        "concepts_low": float(np.maximum(concepts.low[0], 0)),
+        "concepts_high": float(np.minimum(concepts.high[0], len(vocabulary))),
         "detectors_category": int(several.estimate[0]),
         "concepts_category": int(various.estimate[0]),
         "present": int(result.present.sum()),
@@ -202,7 +201,7 @@ def _summary(layer: Layer) -> Row:
         row |= {
             f"{category}_detectors": int(detectors.estimate[1 + k]),
             f"{category}_concepts": int(concepts.estimate[1 + k]),
-            f"{category}_concepts_low": float(np.fmax(concepts.low[1 + k], 0.0)),
+            f"{category}_concepts_low": float(np.maximum(concepts.low[1 + k], 0)),
             f"{category}_concepts_high": float(concepts.high[1 + k]),
             f"{category}_detectors_category": int(several.estimate[1 + k]),
             f"{category}_concepts_category": int(various.estimate[1 + k]),
