@@ -28,13 +28,15 @@ def test_planted_units_are_found(tallied: Folder) -> None:
 @pytest.mark.parametrize("denominator", ["category", "all"])
 def test_everything_follows_from_the_sums(denominator: str) -> None:
     tally = problem(4, images=30, tail=0.3).tally(folds=6)
-    words, threshold = tally.vocabulary, 0.05
+    words, threshold = tally.vocabulary, 0.18
     found = layer_concepts(tally, threshold, denominator)
     matrix = iou_matrix(tally.folds.total(), words, denominator)
     labels = assign_labels(matrix, words)
     np.testing.assert_array_equal(found.labels.label, labels.label)
     np.testing.assert_allclose(found.best.estimate, matrix.max(axis=0))
     np.testing.assert_array_equal(found.best_unit, matrix.argmax(axis=0))
+    np.testing.assert_array_equal(found.sure, (labels.iou > threshold) & (found.interval.low > threshold))
+    assert found.sure.sum() < found.detector.sum() < 4
     left_out = [assign_labels(iou_matrix(s, words, denominator), words) for s in tally.folds.replicates()]
     sizes = tally.folds.images[tally.folds.images > 0]
     for convention in CONVENTIONS:

@@ -76,6 +76,20 @@ def test_dead_constant_and_sparse_units() -> None:
     np.testing.assert_array_equal(unit_thresholds(ArrayMaps(maps), 0.01), [0.0, 2.5, 0.0])
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(100, 4000), st.sampled_from([0.005, 0.05, 0.5, 0.9]), st.integers(1, 17))
+def test_selection_equals_sorting_however_the_samples_lie(seed: int, count: int, tail: float, period: int) -> None:
+    """Also where large values keep to the samples that the bound does, or does not, look at."""
+    generator = np.random.default_rng(seed)
+    values = np.maximum(generator.normal(size=(4, count)), 0).astype(np.float32)
+    values[1] = np.sort(values[1])
+    values[2, ::period] += 5
+    values[3, np.arange(count) % 16 > 0] += 5
+    most = int(tail * count + 1e-9)
+    if most:
+        np.testing.assert_array_equal(exact_thresholds(values, tail), np.sort(values, axis=1)[:, count - most - 1])
+
+
 def test_the_data_are_left_alone() -> None:
     values = np.random.default_rng(2).normal(size=(2, 100))
     before = values.copy()

@@ -16,6 +16,8 @@ Rule = Literal["exact", "hazen"]
 
 # Below so many activations above the threshold its own sampling error is some 14 % of the tail (1/sqrt(50)).
 FEW = 50
+# Every so many samples give the bound below which selection need not look.
+STRIDE = 16
 
 
 class UnitMaps(Protocol):
@@ -81,7 +83,7 @@ def exact_thresholds(samples: ArrayLike, tail: float) -> NDArray[np.float64]:
     array
         (units,) float64.
     """
-    values = np.array(samples)
+    values = np.asarray(samples)
     return _order_statistic(values, excess(tail, values.shape[1]))
 
 
@@ -135,9 +137,22 @@ def unit_thresholds(maps: UnitMaps, tail: float, rule: Rule = "exact", memory_mb
 
 
 def _order_statistic(samples: NDArray[np.floating], above: int) -> NDArray[np.float64]:
-    rank = samples.shape[1] - above - 1
-    samples.partition(rank, axis=1)
-    return samples[:, rank].astype(np.float64)
+    """The (n - above)-th smallest of the n samples in each row.
+
+    It is not below a bound as long as more than `above` samples are at or over it, so only those need be searched. Any
+    bound is right, and one from every 16th sample spares most of the work: zeros behind a ReLU, which are equal by the
+    thousand, slow selection down some twentyfold.
+    """
+    result = np.empty(len(samples))
+    for unit, values in enumerate(samples):
+        few = values[::STRIDE]
+        rank = max(0, len(few) - 1 - 2 * above // STRIDE - 8)
+        largest = values[values >= np.partition(few, rank)[rank]]
+        if len(largest) <= above:
+            largest = values
+        rank = len(largest) - above - 1
+        result[unit] = np.partition(largest, rank)[rank]
+    return result
 
 
 def check_finite(block: NDArray[np.floating], ids: NDArray[np.str_], first_unit: int = 0) -> None:
