@@ -159,6 +159,14 @@ def test_boxes_follow_the_preprocessing() -> None:
     assert visible_boxes(crop | {"resize": "none"}, np.array([224]), np.array([224]), (7, 9)) is None
 
 
+@pytest.mark.parametrize("side", [97, 299, 333, 641])
+@pytest.mark.parametrize("pixels", [49, 64, 112])
+def test_rounding_cuts_nothing_off(side: int, pixels: int) -> None:
+    """Scaling there and back again gives sides such as 63.999999."""
+    for size in range(50, 90):
+        assert visible_boxes({"size": size}, np.array([side]), np.array([side]), (pixels, pixels)) is None
+
+
 def test_what_the_network_does_not_see_is_not_counted(folder: Folder, tmp_path: Path) -> None:
     """Maps of the central half, dissected with label maps of the whole, equal maps of images that are that half."""
     preprocessing = {"size": [8, 8], "resize": "none", "crop": "center"}
