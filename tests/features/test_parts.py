@@ -126,6 +126,14 @@ def test_a_finished_file_can_be_verified(tmp_path):
         verify(target.path)
 
 
+def test_more_rows_than_images_are_a_mistake(tmp_path):
+    target = part(tmp_path)
+    append(target, 0, 150)
+    with pytest.raises(ValueError, match="1 rows after row 150 are too many for 150 images"):
+        append(target, 0, 1)
+    target.close()
+
+
 def test_a_restart_changes_the_dtype_and_begins_at_the_first_row(tmp_path):
     target = part(tmp_path)
     append(target, 0, 100)

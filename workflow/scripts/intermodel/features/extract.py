@@ -215,6 +215,7 @@ def _one_pass(
                 done += count
                 bar.advance(count)
         write(None)
+    assert all(target.part.done for target in targets), "a pass to the last image must fill every file"
     return done
 
 

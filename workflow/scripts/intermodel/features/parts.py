@@ -107,6 +107,8 @@ class Part:
         lowest, largest
             (n,) lowest pooled value and largest absolute value of each row.
         """
+        if self.expected + len(values) > len(self.ids):
+            raise ValueError(f"{len(values)} rows after row {self.expected} are too many for {len(self.ids)} images")
         self._buffer.append((values, lowest, largest))
         self._buffered += len(values)
         block = self._block
