@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from intermodel.data.listing import listing_digest
+from intermodel.data.listing import listing_digests
 from intermodel.engine.code_hash import code_of, content_of, remember
 from intermodel.engine.device import gpus_wanted
 from intermodel.engine.environment import expand
@@ -57,7 +57,7 @@ def look_at_disk():
             if Path(path).exists()
         ],
         "listings": {
-            dataset: listing_digest(expand(json.loads(STUDY.dataset_spec(dataset))))
+            dataset: listing_digests(expand(json.loads(STUDY.dataset_spec(dataset))))
             for dataset in DATASETS
         },
         # A checkpoint whose sha256 the study tells is known by that; a copy with another date is the same.

@@ -25,7 +25,7 @@ for dataset in DATASETS:
         params:
             # A function, since a text with ${NAME} would be taken for one with wildcards.
             spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
-            listing=PLAN["listings"][dataset],
+            listing=PLAN["listings"][dataset]["images"],
             code=code_of("make_manifest.py"),
         message:
             f"Reading the images of {dataset}"
@@ -57,7 +57,8 @@ for dataset in filter(STUDY.has_masks, DATASETS):
         params:
             # A function, since a text with ${NAME} would be taken for one with wildcards.
             spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
-            listing=PLAN["listings"][dataset],
+            listing=PLAN["listings"][dataset]["everything"],
+            size=f"size={STUDY.segmentation_size(dataset)}",
             code=code_of("decode_label_maps.py"),
         message:
             f"Decoding the label maps of {dataset}"

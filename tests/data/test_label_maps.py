@@ -19,10 +19,10 @@ from PIL import Image
 Save = Callable[..., Path]
 
 
-def build(tmp_path: Path, spec: dict[str, Any], threads: int = 1) -> Path:
+def build(tmp_path: Path, spec: dict[str, Any], size: int | list[int] | None = None, threads: int = 1) -> Path:
     results = tmp_path / "results"
     build_manifest(spec, results / "manifest.h5")
-    build_segmentation(spec, results / "manifest.h5", results / "segmentation.h5", threads)
+    build_segmentation(spec, results / "manifest.h5", results / "segmentation.h5", size, threads)
     return results / "segmentation.h5"
 
 
@@ -59,10 +59,10 @@ def test_sizes_must_agree_or_be_set(tmp_path: Path, segmented: Path, save: Save)
     spec = {"source": "segmentation", "path": str(segmented)}
     with pytest.raises(UserError, match=r"'train/images/a\.png' has 12 x 16 .* 'val/images/d\.png' has 10 x 16; set"):
         build(tmp_path, spec)
-    with store.open_file(build(tmp_path, spec | {"segmentation_size": [5, 4]})) as file:
+    with store.open_file(build(tmp_path, spec, size=[5, 4])) as file:
         assert file["layers"].shape == (4, 1, 5, 4) and file["valid"].shape == (4, 5, 4)
         assert (file["layers"][3] == 2).all() and file["valid"][3].all()
-    with store.open_file(build(tmp_path, spec | {"segmentation_size": 6})) as file:
+    with store.open_file(build(tmp_path, spec, size=6)) as file:
         assert file["layers"].shape == (4, 1, 6, 6)
 
 
@@ -82,7 +82,7 @@ def test_processes_make_the_same_file(tmp_path: Path, save: Save) -> None:
     spec = {"source": "segmentation", "path": str(root)}
     files = []
     for threads in (1, 2):
-        with store.open_file(build(tmp_path / str(threads), spec, threads)) as file:
+        with store.open_file(build(tmp_path / str(threads), spec, threads=threads)) as file:
             files.append((file["layers"][...], file["valid"][...], file.attrs["fingerprint"]))
     for first, second in zip(*files):
         np.testing.assert_array_equal(first, second)

@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from intermodel.data.listing import listing_digest
+from intermodel.data.listing import listing_digests
 from intermodel.engine.errors import UserError
 
 Save = Callable[..., Path]
 
 
 def digest(path: Path) -> str:
-    return listing_digest({"source": "folder", "path": str(path)})
+    return listing_digests({"source": "folder", "path": str(path)})["images"]
 
 
 def test_changes_are_noticed(tmp_path: Path, save: Save) -> None:
@@ -47,11 +48,23 @@ def test_single_files_and_their_tables(tmp_path: Path) -> None:
     spec = {"source": "arrays", "path": str(tmp_path / "a.npz"), "concepts": str(tmp_path / "c.json")}
     (tmp_path / "a.npz").write_bytes(b"1")
     (tmp_path / "c.json").write_text("[]")
-    first = listing_digest(spec)
+    first = listing_digests(spec)["images"]
     (tmp_path / "c.json").write_text("[1]")
-    second = listing_digest(spec)
+    second = listing_digests(spec)["images"]
     (tmp_path / "a.npz").write_bytes(b"12")
-    assert len({first, second, listing_digest(spec)}) == 3
+    assert len({first, second, listing_digests(spec)["images"]}) == 3
+
+
+def test_a_corrected_label_map_is_no_change_of_the_images(segmented: Path, save: Save) -> None:
+    spec = {"source": "segmentation", "path": str(segmented), "masks": "labels"}
+    before = listing_digests(spec)
+    save(segmented / "train/labels/a.png", np.zeros((7, 7), np.uint8))
+    corrected = listing_digests(spec)
+    assert corrected["images"] == before["images"] and corrected["everything"] != before["everything"]
+    save(segmented / "train/images/a.png", np.zeros((7, 7, 3), np.uint8))
+    assert listing_digests(spec)["images"] != before["images"]
+    (segmented / "train/labels/a.png").rename(segmented / "train/labels/other.png")
+    assert listing_digests(spec)["images"] not in (before["images"], corrected["images"])
 
 
 def test_broken_links_and_names_do_not_stop_it(tmp_path: Path, save: Save) -> None:
@@ -62,8 +75,8 @@ def test_broken_links_and_names_do_not_stop_it(tmp_path: Path, save: Save) -> No
 
 
 def test_without_files() -> None:
-    assert listing_digest({"source": "scenes", "seed": 3}) == ""
+    assert listing_digests({"source": "scenes", "seed": 3}) == {"images": "", "everything": ""}
     with pytest.raises(UserError, match="does not exist"):
-        listing_digest({"source": "folder", "path": "/no/such/folder"})
+        listing_digests({"source": "folder", "path": "/no/such/folder"})
     with pytest.raises(UserError, match="needs the key 'path'"):
-        listing_digest({"source": "folder"})
+        listing_digests({"source": "folder"})

@@ -103,7 +103,7 @@ def test_wrong_scenes(keys: dict[str, Any], message: str) -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from intermodel.data.listing import listing_digest; assert 'PIL' not in sys.modules;"
+        "import sys; from intermodel.data.listing import listing_digests; assert 'PIL' not in sys.modules;"
         "import intermodel.data.open, intermodel.data.manifest, intermodel.data.label_maps;"
         "bad = {'torch', 'torchvision', 'scipy', 'sklearn', 'pandas', 'matplotlib', 'snakemake'} & set(sys.modules);"
         "assert not bad, bad"

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.real
 
 
 def test_camvid(real_data: Path, tmp_path: Path) -> None:
-    spec = {"source": "segmentation", "path": str(real_data / "camvid"), "segmentation_size": [90, 120]}
+    spec = {"source": "segmentation", "path": str(real_data / "camvid")}
     build_manifest(spec, tmp_path / "manifest.h5", threads=2)
     found = read_manifest(tmp_path / "manifest.h5")
     assert len(found.index.ids) == 101 and set(found.index.splits) == {"test"}
     assert set(found.width.tolist()) == {480} and set(found.height.tolist()) == {360}
     names = {label.number: label.name for label in found.index.concepts}
     assert names[1] == "sky" and names[4] == "road" and len(names) == 11
-    build_segmentation(spec, tmp_path / "manifest.h5", tmp_path / "segmentation.h5", threads=2)
+    build_segmentation(spec, tmp_path / "manifest.h5", tmp_path / "segmentation.h5", size=[90, 120], threads=2)
     with store.open_file(tmp_path / "segmentation.h5") as file:
         layers, valid = file["layers"][...], file["valid"][...]
     assert layers.shape == (101, 1, 90, 120) and layers.max() == 11

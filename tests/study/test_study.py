@@ -103,6 +103,7 @@ def answers(loaded: Study) -> dict[str, str]:
     """Everything that becomes a parameter of a job about `resnet` or `scenes`."""
     return {
         "dataset": loaded.dataset_spec("scenes"),
+        "size": loaded.segmentation_size("scenes"),
         "model": loaded.model_spec("resnet"),
         "recipe": loaded.recipe("vit"),
         **{name: loaded.settings(name) for name in Analyses.model_fields},
@@ -116,6 +117,7 @@ def answers(loaded: Study) -> dict[str, str]:
         ({"models/resnet/layers": ["layer1"], "models/resnet/title": "x", "models/resnet/family": "y"}, set()),
         ({"models/resnet/citation": "z", "datasets/scenes/title": "Scenes", "name": "renamed"}, set()),
         ({"analyses/concepts": {"datasets": ["scenes"]}, "compute/device": "cpu", "report/title": "x"}, set()),
+        ({"datasets/scenes/segmentation_size": 32}, {"size"}),
         ({"models/resnet/kwargs": {"num_classes": 0}}, {"model"}),
         ({"models/resnet/weights": {"source": "random", "seed": 2}}, {"model"}),
         ({"datasets/scenes/train": 65}, {"dataset"}),

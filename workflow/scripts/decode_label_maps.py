@@ -7,5 +7,10 @@ with job(snakemake.log[0]):
     from intermodel.data.label_maps import build_segmentation
     from intermodel.engine.environment import expand
 
-    spec = expand(json.loads(snakemake.params.spec))
-    build_segmentation(spec, snakemake.input.manifest, snakemake.output[0], threads=snakemake.threads)
+    build_segmentation(
+        expand(json.loads(snakemake.params.spec)),
+        snakemake.input.manifest,
+        snakemake.output[0],
+        size=json.loads(snakemake.params.size.partition("=")[2]),
+        threads=snakemake.threads,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -28,6 +28,7 @@ def build_segmentation(
     spec: Mapping[str, Any],
     manifest: str | os.PathLike[str],
     path: str | os.PathLike[str],
+    size: int | Sequence[int] | None = None,
     threads: int = 1,
 ) -> None:
     """Decode all label maps of a data set into one file.
@@ -39,11 +40,13 @@ def build_segmentation(
     Parameters
     ----------
     spec
-        See `intermodel.data.open.open_dataset`; `segmentation_size` is the common size.
+        See `intermodel.data.open.open_dataset`.
     manifest
         The data set's manifest.
     path
         The file to write.
+    size
+        Common side, or height and width, that all maps are brought to; their own, which must be one, if None.
     threads
         Number of processes that decode.
 
@@ -56,7 +59,7 @@ def build_segmentation(
     count = len(dataset)
     broken: list[str] = []
     with store.create(path) as file:
-        writer = _Writer(file, count, _common_size(spec))
+        writer = _Writer(file, count, _height_and_width(size))
         found = _decode_all(dataset, writer.size, threads)
         for i, segmentation in enumerate(progress(found, total=count, label="read label maps")):
             if isinstance(segmentation, str):
@@ -167,8 +170,7 @@ def resize_nearest(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return image[..., rows[:, None], columns[None, :]]
 
 
-def _common_size(spec: Mapping[str, Any]) -> tuple[int, int] | None:
-    size = spec.get("segmentation_size")
+def _height_and_width(size: int | Sequence[int] | None) -> tuple[int, int] | None:
     if size is None:
         return None
     height, width = (size, size) if isinstance(size, int) else size

@@ -8,7 +8,7 @@ from typing import Any
 from intermodel.engine.errors import UserError
 
 #: Keys that every source understands.
-COMMON: dict[str, Any] = {"source": None, "limit": None, "segmentation_size": None}
+COMMON: dict[str, Any] = {"source": None, "limit": None}
 
 REQUIRED = object()
 

@@ -86,8 +86,15 @@ class Study(schema.StudyKeys):
         return _json({key: values[key] for key in keys or values} | more)
 
     def dataset_spec(self, dataset: str) -> str:
-        """What a data set is, as JSON; environment variables are left for the job to fill in."""
-        return _json(self.datasets[dataset].model_dump(mode="json", exclude={"title"}))
+        """What a data set is, as JSON; environment variables are left for the job to fill in.
+
+        The size of label maps is not part of it: features do not depend on it.
+        """
+        return _json(self.datasets[dataset].model_dump(mode="json", exclude={"title", "segmentation_size"}))
+
+    def segmentation_size(self, dataset: str) -> str:
+        """The common size of a data set's label maps, as JSON: null, a side, or height and width."""
+        return _json(self.datasets[dataset].segmentation_size)
 
     def model_spec(self, model: str) -> str:
         """What a network is and how images enter it, as JSON, without what only concerns figures."""
