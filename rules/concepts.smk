@@ -127,6 +127,11 @@ rule plot_concepts:
             )
             for model in GALLERY_MODELS
         ],
+        # The same for the page.
+        rasters=[
+            PATHS.figure("concepts", f"gallery-{model}", suffix="webp")
+            for model in GALLERY_MODELS
+        ],
     log:
         PATHS.log("plot_concepts", "{dataset}"),
     benchmark:

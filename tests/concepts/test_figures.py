@@ -26,6 +26,7 @@ from intermodel.concepts.plots import plot_galleries, plot_tables
 from intermodel.concepts.upsampling import geometry, upsample
 from intermodel.store import Maps, read_table
 from matplotlib import pyplot as plt
+from PIL import Image
 
 matplotlib.use("Agg")
 
@@ -166,10 +167,13 @@ def test_thumbnails_have_a_size_for_print(size: tuple[int, int], expected: tuple
 
 def test_all_figures_are_written(tables: Path, tallied: Folder, tmp_path: Path) -> None:
     overview, chart, gallery = (tmp_path / f"{name}.svg" for name in ("overview", "concepts", "gallery"))
+    raster = tmp_path / "gallery.webp"
     plot_tables(tables / "summary.csv", tables / "concepts.csv", overview, chart)
     plot_galleries(
         [tallied.tally("seer", "late")], [tallied.maps("seer", "late")], tallied.path / "patterns.h5",
-        Photographs(tallied.ids), [gallery], gallery_units=2, iou_threshold=0.04, denominator="category",
+        Photographs(tallied.ids), [(gallery, raster)], gallery_units=2, iou_threshold=0.04, denominator="category",
     )  # fmt: skip
     for path in (overview, chart, gallery):
         assert path.read_text().lstrip().startswith("<?xml") and path.stat().st_size < 1_000_000
+    with Image.open(raster) as picture:
+        assert picture.format == "WEBP" and picture.width > 1200

@@ -31,7 +31,7 @@ def files_of(study: Study) -> list[str]:
         files += [paths.benchmark("compare_models", dataset, f"{a}__{b}") for a, b in study.pairs()]
         for model in study.models:
             files += [paths.probe(dataset, model), paths.quality(dataset, model)]
-            files += [paths.figure("concepts", f"gallery-{model}", dataset)]
+            files += [paths.figure("concepts", f"gallery-{model}", dataset, suffix) for suffix in ("svg", "webp")]
             files += [paths.log("extract_features", dataset, f"{model}.{kind}") for kind in ("new", "have")]
             files += [paths.benchmark("probe_model", dataset, model)]
             for layer in study.layers(model):

@@ -12,4 +12,5 @@ with job(snakemake.log[0]):
     plot_tables(files.summary, files.concepts, figures.overview, figures.concepts)
     images = open_dataset(expand(json.loads(snakemake.params.dataset)), files.manifest)
     settings = json.loads(snakemake.params.settings)
-    plot_galleries(files.tallies, files.maps, files.patterns, images, figures.galleries, **settings)
+    galleries = zip(figures.galleries, figures.rasters)
+    plot_galleries(files.tallies, files.maps, files.patterns, images, galleries, **settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,14 @@ def plot_galleries(
     maps: Sequence[PathLike],
     patterns: PathLike,
     images: Images,
-    paths: Sequence[PathLike],
+    paths: Iterable[Sequence[PathLike]],
     *,
     gallery_units: int,
     iou_threshold: float,
     denominator: Denominator,
 ) -> None:
-    """Draw one gallery for each model: its tally, its maps, the figure's path."""
+    """Draw one gallery for each model: its tally, its maps, the files (svg, webp, ...) to write."""
     settings: Mapping[str, Any] = {"iou_threshold": iou_threshold, "denominator": denominator}
-    for tally, source, path in zip(tallies, maps, paths, strict=True):
-        save(draw_gallery(collect(read_tally(tally), source, patterns, images, units=gallery_units, **settings)), path)
+    for tally, source, files in zip(tallies, maps, paths, strict=True):
+        shown = collect(read_tally(tally), source, patterns, images, units=gallery_units, **settings)
+        save(draw_gallery(shown), *files)

@@ -17,7 +17,7 @@ from intermodel.engine.publish import publish
 from intermodel.report.content import Page
 
 HERE = Path(__file__).parent
-MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
+MEDIA = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 # Rows of a table that stand on the page; the CSV file holds all.
 SHOWN_ROWS = 200
 

@@ -180,7 +180,9 @@ def _fill(
                     figures.append(_figure(path, part.titles.get(name, name) + place, caption))
             if part.galleries:
                 for name, title in models.items():
-                    for path in sorted((folder / "figures").glob(f"{part.galleries}{name}.*")):
+                    # Photographs as vector graphics would make the page ten times as large.
+                    path = folder / "figures" / f"{part.galleries}{name}.webp"
+                    if path.exists():
                         file = captions / f"{part.capability}_{part.galleries.rstrip('-')}.rst"
                         caption = read_caption(file, dataset=titles[dataset])
                         galleries.append(_figure(path, f"Units of {title}{place}", caption))
