@@ -16,18 +16,20 @@ def problem(seed=0, images=240, units=12, classes=4, spread=1.2):
     return features, labels, rng.random(images) < 0.25
 
 
+@pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("penalty", [0.001, 0.1, 10.0])
-def test_optimum_is_that_of_scikit_learn(penalty):
+def test_logits_are_those_of_a_plain_logistic_regression(penalty, classes):
     from sklearn.linear_model import LogisticRegression
 
-    features, labels, _ = problem()
+    features, labels, _ = problem(classes=classes)
     standard = (features - features.mean(0)) / features.std(0)
     reference = LogisticRegression(C=penalty, tol=1e-10, max_iter=10_000).fit(standard, labels)
-    expected = reference.decision_function(standard)
-    expected -= expected.mean(axis=1, keepdims=True)
     probe = fit_linear_probe(features, labels, np.zeros(len(labels), bool), [penalty], tolerance=1e-8)
     assert probe.converged
-    np.testing.assert_allclose(probe.logits(features), expected, atol=1e-4)
+    logits = probe.logits(features)
+    np.testing.assert_allclose(logits.sum(axis=1), 0, atol=1e-9)
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probability, reference.predict_proba(standard), atol=1e-4)
 
 
 def test_penalty_has_the_smallest_loss_on_the_validation_rows():

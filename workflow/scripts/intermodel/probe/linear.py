@@ -1,13 +1,12 @@
-"""A linear probe: multinomial logistic regression on standardised features.
+"""A linear probe: scikit-learn's multinomial logistic regression on standardised features.
 
-The strength of the L2 penalty is chosen on held-out training rows. The optimum is that of scikit-learn's
-`LogisticRegression` (the tests compare them); the loss is written out here because importing scikit-learn takes
-several times as long as fitting the probe, and every model starts a job of its own.
+The strength of the L2 penalty is chosen on held-out training rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,15 +114,13 @@ def fit_linear_probe(
     if len(order) > 1 and validation.any():
         scaler = _Scaler.of(raw[~validation])
         values, held_out = scaler.transform(raw[~validation]), scaler.transform(raw[validation])
-        solution = None
-        for penalty in order:
-            solution, _ = _fit(values, targets[~validation], len(classes), penalty, solution, tolerance, max_iterations)
+        for solution, _ in _fit(values, targets[~validation], order, tolerance, max_iterations):
             losses.append(_cross_entropy(held_out @ solution[:-1] + solution[-1], targets[validation]))
         best = order[int(np.argmin(losses))]
     else:
         best = order[0]
     scaler = _Scaler.of(raw)
-    solution, converged = _fit(scaler.transform(raw), targets, len(classes), best, None, tolerance, max_iterations)
+    ((solution, converged),) = _fit(scaler.transform(raw), targets, [best], tolerance, max_iterations)
     weights, intercept = scaler.raw(solution)
     return LinearProbe(
         classes=classes.astype(np.int64),
@@ -169,41 +166,29 @@ class _Scaler:
 def _fit(
     values: FloatArray,
     targets: NDArray[np.integer],
-    n_classes: int,
-    penalty: float,
-    start: FloatArray | None,
+    penalties: Sequence[float],
     tolerance: float,
     max_iterations: int,
-) -> tuple[FloatArray, bool]:
-    """Minimise mean cross-entropy + ||W||^2 / (2 C N); weights and, in the last row, the intercept: (C' + 1, K)."""
-    from scipy.optimize import minimize
+) -> Iterator[tuple[FloatArray, bool]]:
+    """One fit for each penalty, started from the last: weights and, in the last row, the intercept, (C' + 1, K)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
 
-    count = len(targets)
-    strength = 1.0 / (penalty * count)
-    rows = np.arange(count)
-    shape = (values.shape[1] + 1, n_classes)
-
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        weights, intercept = flat.reshape(shape)[:-1], flat.reshape(shape)[-1]
-        logits = values @ weights + intercept
-        logits -= logits.max(axis=1, keepdims=True)
-        chosen = logits[rows, targets]
-        np.exp(logits, out=logits)
-        total = logits.sum(axis=1)
-        loss = float(np.mean(np.log(total) - chosen)) + 0.5 * strength * float(np.vdot(weights, weights))
-        logits /= total[:, None]
-        logits[rows, targets] -= 1.0
-        logits /= count
-        return loss, np.vstack((values.T @ logits + strength * weights, logits.sum(axis=0))).ravel()
-
-    found = minimize(
-        objective,
-        (np.zeros(shape) if start is None else start).ravel(),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxiter": max_iterations, "maxfun": 2 * max_iterations, "gtol": tolerance, "ftol": 0.0},
-    )
-    return found.x.reshape(shape), bool(np.abs(found.jac).max() <= tolerance)
+    if not values.shape[1]:
+        # Without features the best guess is how common each class is, whatever the penalty.
+        frequency = np.bincount(targets) / len(targets)
+        yield from ((np.log(frequency)[None, :], True) for _ in penalties)
+        return
+    model = LogisticRegression(tol=tolerance, max_iter=max_iterations, warm_start=True)
+    for penalty in penalties:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model.set_params(C=penalty).fit(values, targets)
+        solution = np.vstack((model.coef_.T, model.intercept_))
+        if solution.shape[1] == 1:
+            # Two classes: the logit of the second against the first, shared between them.
+            solution = np.hstack((-solution, solution)) / 2
+        yield solution, not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
 
 
 def _cross_entropy(logits: FloatArray, targets: NDArray[np.integer]) -> float:

@@ -29,6 +29,7 @@ REFERENCES = {
     "barlow_twins": "Zbontar J, Jing L, Misra I, LeCun Y, Deny S. Barlow Twins: Self-Supervised Learning via Redundancy "
     "Reduction. ICML 2021.",
     "byol": "Grill J-B, et al. Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020.",
+    "scikit-learn": "Pedregosa F, et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.",
     "newcombe": "Newcombe R. Improved confidence intervals for the difference between binomial proportions based on paired "
     "data. Statistics in Medicine 17, 1998.",
     "timm": "Wightman R. PyTorch Image Models, github.com/huggingface/pytorch-image-models.",
@@ -114,7 +115,8 @@ def methods_paragraphs(
         )
     if "probe" in analyses:
         paragraphs.append(
-            "Probes. Linear probes are multinomial logistic regressions on standardised features, fitted on training images "
+            f"Probes. Linear probes are multinomial logistic regressions {cite('scikit-learn')} on standardised features, "
+            "fitted on training images "
             "with the penalty chosen on a stratified part of them and judged on test images; accuracies carry Wilson "
             f"intervals, differences between models Newcombe's interval for paired proportions {cite('newcombe')}."
         )
