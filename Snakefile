@@ -30,3 +30,11 @@ rule all:
         rules.quality.input,
         rules.lce.input,
         rules.report.input,
+
+
+onsuccess:
+    end_of_run()
+
+
+onerror:
+    end_of_run()

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -18,8 +19,11 @@ from intermodel.engine.plan import (
     module_digest,
     split_by_presence,
 )
+from intermodel.engine.summary import summarise_run
+from intermodel.engine.timings import read_jobs, write_jobs
 from intermodel.study import load_study
 
+BEGIN = time.monotonic()
 STATE = Path(".snakemake") / "intermodel"
 remember(STATE / "code.json")
 
@@ -93,6 +97,30 @@ def growing(megabytes, per_input_megabyte=0):
         )
 
     return mem_mb
+
+
+def end_of_run():
+    """Tell in one line what this run did, and write down what all jobs have cost so far."""
+    if workflow.touch:
+        return
+    jobs = [job for job in workflow.dag.jobs if job.output]
+    needed = {job for job in jobs if workflow.dag.needrun(job)}
+    ran = needed.intersection(workflow.dag.finished_jobs)
+    failed = needed.intersection(workflow.scheduler.failed)
+    line = summarise_run(
+        [Path(job.rule.script).stem for job in ran],
+        time.monotonic() - BEGIN,
+        up_to_date=len(jobs) - len(needed),
+        waiting=len(needed) - len(ran) - len(failed),
+        failed=[job.log[0] for job in failed],
+    )
+    try:
+        write_jobs(PATHS.timings, read_jobs(PATHS.results))
+    except OSError as error:
+        line += f" Timings could not be written: {error}."
+    if len(ran) == len(needed) and os.path.exists(PATHS.report):
+        line += f" Report: {PATHS.report}"
+    print(line, file=sys.stderr)
 
 
 wildcard_constraints:

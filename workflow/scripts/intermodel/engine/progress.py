@@ -51,7 +51,8 @@ class progress(Generic[Item]):
     ) -> None:
         if self._live and self.done:
             print(f"\r{self.line()}", file=sys.stderr, flush=True)
-        elif kind is None and self.done:
+        # The log always tells the rate; the table of timings reads it there.
+        if kind is None and self.done:
             logging.getLogger(__name__).info("%s", self.line())
 
     def __iter__(self) -> Iterator[Item]:

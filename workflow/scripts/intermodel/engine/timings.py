@@ -5,38 +5,80 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from intermodel.engine.publish import publish
 from intermodel.engine.text import aligned
-from intermodel.engine.usage import parse_usage
+from intermodel.engine.usage import parse_passes, parse_usage
 
 # Jobs that begin later than this after all others have ended belong to another run.
 PAUSE = 600.0
 
 
-@dataclass(frozen=True)
-class JobCost:
-    """One finished job: CPU and wall-clock seconds, largest memory in MB (NaN: not measured), end as a Unix time."""
+# Columns of the tables, as their readers see them.
+JOB_COLUMNS = {
+    "rule": "rule",
+    "name": "job",
+    "cpu": "cpu_seconds",
+    "wall": "wall_seconds",
+    "memory": "peak_memory_mb",
+    "images": "images",
+    "rate": "images_per_second",
+    "end": "ended",
+}
+RULE_COLUMNS = {
+    "rule": "rule",
+    "jobs": "jobs",
+    "cpu": "cpu_seconds",
+    "wall": "wall_seconds",
+    "memory": "peak_memory_mb",
+    "images": "images",
+    "rate": "images_per_second",
+}
 
-    rule: str
-    name: str
+
+@dataclass(frozen=True)
+class _Cost:
+    """What jobs and rules have in common; NaN: not measured, or no pass over images.
+
+    Parameters
+    ----------
+    cpu, wall
+        CPU and wall-clock seconds.
+    memory
+        Largest memory in MB.
+    images, passing
+        Images that were passed over, and the wall-clock seconds that this took, without the job's start.
+    """
+
     cpu: float
     wall: float
     memory: float
+    images: float
+    passing: float
+
+    @property
+    def rate(self) -> float:
+        """Images per second."""
+        return self.images / self.passing if self.passing > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class JobCost(_Cost):
+    """One finished job of a rule; its end as a Unix time."""
+
+    rule: str
+    name: str
     end: float
 
 
 @dataclass(frozen=True)
-class RuleCost:
-    """All jobs of a rule: their number, their sums of CPU and wall-clock seconds, their largest memory in MB."""
+class RuleCost(_Cost):
+    """All jobs of a rule: their number, the sums of their seconds and images, their largest memory."""
 
     rule: str
     jobs: int
-    cpu: float
-    wall: float
-    memory: float
 
 
 def read_jobs(results: str | Path) -> list[JobCost]:
@@ -55,10 +97,21 @@ def read_jobs(results: str | Path) -> list[JobCost]:
             continue
         row = rows[-1]
         log = Path(results) / "logs" / inner.with_name(f"{inner.name}.log")
-        told = parse_usage(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else None
-        cpu, memory = told or (_number(row.get("cpu_time")), _number(row.get("max_rss")))
-        name = "/".join(inner.parts[1:])
-        jobs.append(JobCost(inner.parts[0], name, cpu, _number(row.get("s")), memory, file.stat().st_mtime))
+        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        cpu, memory = parse_usage(text) or (_number(row.get("cpu_time")), _number(row.get("max_rss")))
+        images, passing = parse_passes(text) or (math.nan, math.nan)
+        jobs.append(
+            JobCost(
+                rule=inner.parts[0],
+                name="/".join(inner.parts[1:]),
+                cpu=cpu,
+                wall=_number(row.get("s")),
+                memory=memory,
+                images=images,
+                passing=passing,
+                end=file.stat().st_mtime,
+            )
+        )
     return jobs
 
 
@@ -89,20 +142,26 @@ def last_run(jobs: Iterable[JobCost]) -> tuple[int, float]:
 
 def format_table(costs: Sequence[RuleCost], everything: RuleCost) -> str:
     """The costs as aligned text, with a last line for the total."""
-    lines = [("rule", "jobs", "CPU s", "wall s", "peak MB")]
-    for cost in [*costs, everything]:
-        lines.append((cost.rule, str(cost.jobs), _text(cost.cpu, 1), _text(cost.wall, 1), _text(cost.memory, 0)))
+    lines = [("rule", "jobs", "CPU s", "wall s", "peak MB", "images/s")]
+    for cost in costs:
+        lines.append((cost.rule, str(cost.jobs), *_texts(cost), _text(cost.rate, 1)))
+    # A rate over different kinds of work means nothing.
+    lines.append((everything.rule, str(everything.jobs), *_texts(everything), ""))
     return aligned(lines)
+
+
+def rule_rows(costs: Iterable[RuleCost]) -> list[dict[str, str | int | float]]:
+    """The costs as rows of a table."""
+    return [{name: _rounded(getattr(cost, key)) for key, name in RULE_COLUMNS.items()} for cost in costs]
 
 
 def write_jobs(path: str | Path, jobs: Iterable[JobCost]) -> None:
     """Write one line per job as CSV; what was not measured is left empty."""
-    names = [field.name for field in fields(JobCost)]
     with publish(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow(JOB_COLUMNS.values())
         for job in jobs:
-            values = [getattr(job, name) for name in names]
+            values = [_rounded(getattr(job, key)) for key in JOB_COLUMNS]
             writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in values])
 
 
@@ -110,14 +169,19 @@ def _sum(rule: str, jobs: Sequence[JobCost]) -> RuleCost:
     def measured(key: str) -> list[float]:
         return [value for job in jobs if not math.isnan(value := getattr(job, key))]
 
-    # A sum over nothing measured is not 0.
-    cpu, wall, memory = measured("cpu"), measured("wall"), measured("memory")
+    def added(key: str) -> float:
+        # A sum over nothing measured is not 0.
+        values = measured(key)
+        return math.fsum(values) if values else math.nan
+
     return RuleCost(
-        rule,
-        len(jobs),
-        math.fsum(cpu) if cpu else math.nan,
-        math.fsum(wall) if wall else math.nan,
-        max(memory, default=math.nan),
+        rule=rule,
+        jobs=len(jobs),
+        cpu=added("cpu"),
+        wall=added("wall"),
+        memory=max(measured("memory"), default=math.nan),
+        images=added("images"),
+        passing=added("passing"),
     )
 
 
@@ -129,5 +193,15 @@ def _number(text: str | None) -> float:
         return math.nan
 
 
+def _texts(cost: RuleCost) -> tuple[str, str, str]:
+    return _text(cost.cpu, 1), _text(cost.wall, 1), _text(cost.memory, 0)
+
+
 def _text(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def _rounded(value: str | int | float) -> str | int | float:
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else round(value, 2)

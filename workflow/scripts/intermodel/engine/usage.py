@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 SENTENCE = re.compile(r"used ([\d.]+) CPU seconds and ([\d.]+) MB of memory")
+# The last line of a finished pass over images, as `progress` writes it.
+PASS = re.compile(r"([\d,]+)/\1 images, ([\d,.]+) images/s, took [\d:]+$", re.MULTILINE)
 
 
 def usage_sentence() -> str:
@@ -34,3 +36,14 @@ def parse_usage(text: str) -> tuple[float, float] | None:
     """CPU seconds and MB from the last such sentence in a log, or None."""
     found = SENTENCE.findall(text)
     return (float(found[-1][0]), float(found[-1][1])) if found else None
+
+
+def parse_passes(text: str) -> tuple[float, float] | None:
+    """Images, and the seconds of all finished passes over them, from a job's log; None when it tells of no pass."""
+    found = [(_number(images), _number(rate)) for images, rate in PASS.findall(text)]
+    passes = [(images, images / rate) for images, rate in found if rate > 0]
+    return (max(images for images, _ in passes), sum(seconds for _, seconds in passes)) if passes else None
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))

@@ -91,3 +91,8 @@ class Paths:
     def benchmark(self, rule: str, *wildcards: str) -> str:
         """Measured seconds and memory of a job."""
         return "/".join([self.results, "benchmarks", rule, *(wildcards or ("all",))]) + ".tsv"
+
+    @property
+    def timings(self) -> str:
+        """What every job has cost, written at the end of a run."""
+        return f"{self.results}/timings.csv"

@@ -152,6 +152,6 @@ def training_images(
             "(limit) or a smaller preprocessing.size."
         )
     images = np.empty((len(chosen), height, width, 3), np.uint8)
-    for position, index in enumerate(progress(chosen, label=f"read for {name}")):
+    for position, index in enumerate(progress(chosen, unit="training image", label=f"read for {name}")):
         images[position] = preprocessing.pixels(dataset.image(int(index)), str(dataset.ids[index]))
     return images, dataset.labels[chosen]
