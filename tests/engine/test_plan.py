@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intermodel.engine.errors import UserError
-from intermodel.engine.plan import VARIABLE, WEEK, file_digest, frozen_plan, module_digest, split_by_presence
+from intermodel.engine.plan import (
+    VARIABLE,
+    WEEK,
+    extraction_jobs,
+    file_digest,
+    frozen_plan,
+    module_digest,
+    shards_on_disk,
+    split_by_presence,
+)
+from intermodel.engine.shards import shard_paths
+from intermodel.store import create
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +105,35 @@ def test_the_code_of_a_users_network_has_a_digest(tmp_path: Path, monkeypatch: p
     assert module_digest("nets.build:one", str(tmp_path)) == before
     (tmp_path / "nets" / "blocks.py").write_text("two = 2\n")
     assert module_digest("nets.build:one", str(tmp_path)) != before
+
+
+def test_files_that_are_there_keep_their_shards() -> None:
+    files = ["f/a.h5", "f/b.h5", "f/c.h5"]
+    present = {"f/a.h5", "f/b.h5", *shard_paths("f/b.h5", 2), shard_paths("f/c.h5", 3)[1]}
+    jobs = extraction_jobs(files, 3, {"f/a.h5": 1, "f/b.h5": 2}, present)
+    assert {job.name: job.outputs for job in jobs} == {
+        "have": ("f/a.h5",),
+        "have.1-of-2": ("f/shards/1-of-2/b.h5",),
+        "have.2-of-2": ("f/shards/2-of-2/b.h5",),
+        "new.1-of-3": ("f/shards/1-of-3/c.h5",),
+        "have.2-of-3": ("f/shards/2-of-3/c.h5",),
+        "new.3-of-3": ("f/shards/3-of-3/c.h5",),
+    }
+    assert [job.name for job in extraction_jobs(files, 1, {}, set())] == ["new"]
+
+
+def test_a_finished_file_tells_its_shards(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    assert shards_on_disk(str(path)) is None
+    with create(path, origin="one"):
+        pass
+    assert (shards_on_disk(str(path)), shards_on_disk(str(path), "one"), shards_on_disk(str(path), "two")) == (
+        1,
+        1,
+        None,
+    )
+    with create(path, origin="one", shards={"shards/1-of-2/a.h5": 0, "shards/2-of-2/a.h5": 0}):
+        pass
+    assert shards_on_disk(str(path), "one") == 2
+    path.write_text("no HDF5")
+    assert shards_on_disk(str(path)) is None

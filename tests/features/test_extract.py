@@ -88,13 +88,32 @@ def test_an_interrupted_pass_goes_on_where_it_was(tmp_path, caplog):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".conv1.maps.part.h5", ".fc.part.h5"]
     caplog.set_level(logging.INFO)
     done = run(tmp_path, names, net, pictures, batch_size=7)
-    assert done.images == 150 - 128
-    assert min(pictures.seen) == 128
+    # Row 128 lies inside a batch, which goes through the network as a whole.
+    assert done.images == 150 - 126
+    assert min(pictures.seen) == 126
     assert "128 of 150 images are there already" in caplog.text
     run(tmp_path / "plain", names, net, Pictures(150))
     with store.Maps(tmp_path / names[0]) as one, store.Maps(tmp_path / "plain" / names[0]) as two:
         np.testing.assert_allclose(one.images(0, 150), two.images(0, 150), rtol=2**-10, atol=1e-6)
     close(store.read_pooled(tmp_path / "fc.h5").values, store.read_pooled(tmp_path / "plain" / "fc.h5").values)
+
+
+class Batchy(Net):
+    """A network whose output tells the images of its batch, as sums of real ones do in their last digits."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + 1e-3 * x.mean()
+
+
+@pytest.mark.parametrize("batch_size", [7, 64])
+def test_an_interrupted_pass_sees_the_batches_of_an_undisturbed_one(tmp_path, batch_size):
+    net = Batchy().eval().requires_grad_(False)
+    with pytest.raises(Interrupt):
+        run(tmp_path, ["fc.h5"], net, stop_at(Pictures(150), 133), batch_size=batch_size)
+    run(tmp_path, ["fc.h5"], net, Pictures(150), batch_size=batch_size)
+    run(tmp_path / "plain", ["fc.h5"], net, Pictures(150), batch_size=batch_size)
+    found, plain = (store.read_pooled(folder / "fc.h5").values for folder in (tmp_path, tmp_path / "plain"))
+    assert (found == plain).all()
 
 
 def test_a_layer_that_lags_behind_gets_only_the_rows_it_lacks(tmp_path):
@@ -105,7 +124,7 @@ def test_a_layer_that_lags_behind_gets_only_the_rows_it_lacks(tmp_path):
         run(tmp_path, ["fc.h5"], net, stop_at(pictures, 70))
     # Row 128, where one of the files goes on, lies inside a batch.
     done = run(tmp_path, ["conv1.h5", "fc.h5"], net, pictures, batch_size=7)
-    assert done.images == 150 - 64
+    assert done.images == 150 - 63
     for layer in ("conv1", "fc"):
         close(store.read_pooled(tmp_path / f"{layer}.h5").values, pooled(reference(net, layer, Pictures(150))))
 
@@ -185,6 +204,28 @@ def test_maps_of_zeros_stay_float16(tmp_path, pictures):
         assert not maps.attributes["signed"]
 
 
+def test_products_are_rounded_only_where_it_is_asked_for(tmp_path, pictures):
+    net = network()
+    for precision in ("float32", "bfloat16"):
+        run(tmp_path / precision, ["conv2.h5", "conv2.maps.h5"], net, pictures, precision=precision)
+    exact, rounded = (store.read_pooled(tmp_path / name / "conv2.h5") for name in ("float32", "bfloat16"))
+    assert (exact.attributes["precision"], rounded.attributes["precision"]) == ("float32", "bfloat16")
+    close(exact.values, pooled(reference(net, "conv2", pictures)))
+    assert exact.values.dtype == rounded.values.dtype == np.float32
+    error = abs(rounded.values - exact.values).max() / abs(exact.values).max()
+    assert 1e-5 < error < 2e-2
+    with store.Maps(tmp_path / "bfloat16" / "conv2.maps.h5") as maps:
+        values = torch.from_numpy(maps.images(0, 11))
+    assert (values == values.bfloat16().float()).all()
+
+
+def test_a_pass_with_another_precision_begins_anew(tmp_path):
+    pictures, net = Pictures(100), network()
+    with pytest.raises(Interrupt):
+        run(tmp_path, ["fc.h5"], net, stop_at(pictures, 90))
+    assert run(tmp_path, ["fc.h5"], net, pictures, precision="bfloat16").images == 100
+
+
 def test_values_that_are_not_finite_stop_the_pass_with_model_layer_and_image(tmp_path, pictures):
     class Spoil(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -217,7 +258,11 @@ def test_when_memory_runs_out_smaller_batches_are_used(tmp_path, caplog):
     done = run(tmp_path, ["fc.h5"], net, pictures, batch_size=16)
     assert done.batch_size == 2
     assert "cpu is out of memory with 16 images; going on with 8" in caplog.text
-    close(store.read_pooled(tmp_path / "fc.h5").values, pooled(reference(net, "fc", Pictures(50))))
+    found = store.read_pooled(tmp_path / "fc.h5").values
+    close(found, pooled(reference(net, "fc", Pictures(50))))
+    net.most = 16
+    run(tmp_path / "twos", ["fc.h5"], net, pictures, batch_size=2)
+    assert (found == store.read_pooled(tmp_path / "twos" / "fc.h5").values).all()
     net.most = 0
     with pytest.raises(UserError, match=r"cannot take an image|A single image of 16x16 pixels does not fit"):
         run(tmp_path / "none", ["fc.h5"], net, pictures)
@@ -272,6 +317,8 @@ def test_the_class_token_is_the_pooled_feature_where_the_record_says_so(tmp_path
         ([], {}, "No feature file was asked for"),
         (["conv1.h5"], {"batch_size": 0}, "batch_size is 0"),
         (["conv1.h5"], {"device": "cuda:7"}, "device is 'cuda:7'"),
+        (["conv1.h5"], {"precision": "float8"}, "precision is 'float8', expected float32 or bfloat16"),
+        (["conv1.h5"], {"shard": (1, 12)}, "divided into 12 shards, but has 11 images"),
     ],
 )
 def test_what_cannot_be_extracted_is_told(tmp_path, pictures, names, options, words):

@@ -2,7 +2,8 @@
 
 Every file carries the attribute `complete`, written last; a file without it is not read. Feature files hold
 `pooled` (N, C) float32 and `index` (N,) image ids; beside them `{layer}.maps.h5` holds `maps` (N, C, h, w) in
-float16, or float32 where a value exceeds float16's range.
+float16, or float32 where a value exceeds float16's range. A feature file may be a virtual data set over shards, which
+lie below its folder; its attribute `shards` tells them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +69,36 @@ def open_file(path: PathLike) -> h5py.File:
     if not file.attrs.get("complete", False):
         file.close()
         raise UserError(f"{path} is not complete (its writer was interrupted); delete it and run again.")
+    if "shards" in file.attrs:
+        try:
+            _check_shards(path, file)
+        except BaseException:
+            file.close()
+            raise
     return file
+
+
+def _check_shards(path: Path, file: h5py.File) -> None:
+    """HDF5 reads rows of a missing shard as NaN and as empty ids, without a word."""
+    shards: dict[str, int] = json.loads(file.attrs["shards"])
+    for name, digest in shards.items():
+        shard = path.parent / name
+        if not shard.exists():
+            raise UserError(
+                f"{path} consists of {len(shards)} shards, of which {shard} is missing; bring it back, or run the "
+                "target `features`, which makes what is missing."
+            )
+        with open_file(shard) as part:
+            if shard_digest(part) != digest:
+                raise UserError(
+                    f"{shard} has changed since {path} was put together from it; delete {path} and run again."
+                )
+
+
+def shard_digest(shard: h5py.File) -> int:
+    """A number that tells the contents of an open shard, from the checksums of its blocks."""
+    require(shard, "blocks")
+    return zlib.crc32(shard["blocks"][...].tobytes())
 
 
 def read_attributes(path: PathLike) -> dict[str, Any]:

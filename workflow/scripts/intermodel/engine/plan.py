@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
 from intermodel.engine.publish import publish
+from intermodel.engine.shards import shard_path
 
 VARIABLE = "INTERMODEL_PLAN"
 WEEK = 7 * 24 * 3600
@@ -57,7 +59,7 @@ def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], di
     return plan
 
 
-def split_by_presence(paths: list[str], present: set[str]) -> dict[str, list[str]]:
+def split_by_presence(paths: Sequence[str], present: set[str]) -> dict[str, list[str]]:
     """Divide the outputs of one forward pass into those on disk (``have``) and the others (``new``).
 
     Each part is a job of its own, so that asking for another layer leaves the records of the others as they are.
@@ -68,6 +70,67 @@ def split_by_presence(paths: list[str], present: set[str]) -> dict[str, list[str
         "new": [path for path in paths if path not in present],
     }
     return {kind: part for kind, part in parts.items() if part}
+
+
+@dataclass(frozen=True)
+class ExtractionJob:
+    """One forward pass over the images of a shard: ``have`` or ``new`` (see `split_by_presence`), shard, files."""
+
+    kind: str
+    number: int
+    count: int
+    outputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells the job from others of its model and data set."""
+        return self.kind if self.count == 1 else f"{self.kind}.{self.number}-of-{self.count}"
+
+
+def extraction_jobs(
+    files: Sequence[str], shards: int, made_of: Mapping[str, int], present: set[str]
+) -> list[ExtractionJob]:
+    """The forward passes that make the feature files of a model on a data set.
+
+    Parameters
+    ----------
+    files
+        The feature files.
+    shards
+        Number of shards that the study asks for.
+    made_of
+        Feature file on disk -> number of shards that it was made of, which it keeps.
+    present
+        Files that are on disk, those of shards included.
+    """
+    counts = {file: made_of.get(file, shards) for file in files}
+    jobs = []
+    for count in sorted(set(counts.values())):
+        for number in range(1, count + 1):
+            outputs = [shard_path(file, number, count) for file in files if counts[file] == count]
+            parts = split_by_presence(outputs, present)
+            jobs += [ExtractionJob(kind, number, count, tuple(part)) for kind, part in parts.items()]
+    return jobs
+
+
+def shards_on_disk(path: str, origin: str | None = None) -> int | None:
+    """Number of shards that a finished feature file was made of; None where there is none, or of another origin.
+
+    Parameters
+    ----------
+    path
+        The feature file.
+    origin
+        What the study would make it from now (the attribute `origin`); None: do not compare.
+    """
+    if not Path(path).is_file():
+        return None
+    import h5py
+
+    with suppress(OSError), h5py.File(path, "r", locking=False) as file:
+        if file.attrs.get("complete", False) and origin in (None, file.attrs.get("origin")):
+            return len(json.loads(file.attrs["shards"])) if "shards" in file.attrs else 1
+    return None
 
 
 def module_digest(architecture: str, python_path: str | None) -> str:

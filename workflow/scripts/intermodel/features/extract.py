@@ -11,7 +11,7 @@ import logging
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,10 +24,12 @@ import torch
 
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
+from intermodel.engine.shards import images_of
 from intermodel.features.fold import folded
 from intermodel.features.forward import Forward, Rows
 from intermodel.features.parts import Part, part_key
 from intermodel.features.prefetch import Images, batches
+from intermodel.features.shards import LARGEST_HALF, largest_of_siblings, map_dtype
 from intermodel.models.device import choose_device, device_name, exact_arithmetic
 from intermodel.models.fingerprint import SCHEME
 from intermodel.models.layers import Layer, check_layers, layer_table
@@ -36,13 +38,10 @@ from intermodel.models.tokens import Arrangement, arrange
 
 logger = logging.getLogger(__name__)
 
-# Maps are stored as float16 unless one of their values is larger than float16's largest, or all are so small that
-# float16, which has 11 binary digits down to 2^-14, would lose digits of most of them.
-LARGEST_HALF = 65504.0
-SMALLEST_HALF = 2.0**-8
-
 # Batches that may wait for the disk.
 WRITES_AHEAD = 2
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,12 @@ class Extraction:
 
 @dataclass
 class _Target:
-    """A file on its way; `position` is the next row to be sent to it, which runs ahead of what is written."""
+    """A file on its way; `position` is the next image to be sent to it, which runs ahead of what is written."""
 
     file: FeatureFile
     part: Part
     position: int
+    siblings: Callable[[], float]
 
     def map_dtype(self) -> torch.dtype | None:
         if self.file.what == "pooled":
@@ -98,11 +98,15 @@ def extract(
     workers: int = 1,
     device: str = "auto",
     threads: int | None = None,
+    precision: str = "float32",
+    shard: tuple[int, int] = (1, 1),
+    attributes: Mapping[str, Any] | None = None,
 ) -> Extraction:
     """Extract layers of a model over a data set.
 
     Row i of every file belongs to image i and equals a forward pass of that image alone (to the rounding of float32),
-    whatever the batch size, the number of workers, and interruptions.
+    whatever the batch size, the number of workers, and interruptions. With the same batch size, interruptions and
+    shards change no bit: batches always begin at multiples of the batch size.
 
     Parameters
     ----------
@@ -122,6 +126,13 @@ def extract(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<number>"``.
     threads
         Threads of torch on the CPU; None leaves them as they are.
+    precision
+        ``"float32"``, or ``"bfloat16"`` for products and convolutions that are rounded to 8 binary digits.
+    shard
+        Which part of the images, from 1, of how many (see `engine.shards`); its files are put together by
+        `features.shards.join_shards`.
+    attributes
+        Further attributes of the files.
 
     Raises
     ------
@@ -136,6 +147,9 @@ def extract(
         raise UserError(f"The data set {dataset!r} has no images; check its record.")
     if batch_size < 1 or workers < 0:
         raise UserError(f"batch_size is {batch_size} and workers {workers}, expected at least 1 and 0.")
+    if precision not in PRECISIONS:
+        raise UserError(f"precision is {precision!r}, expected {' or '.join(PRECISIONS)}.")
+    span = images_of(len(images), *shard)
     exact_arithmetic(threads)
     chosen = choose_device(device)
     network = model.network.eval().to(chosen).to(memory_format=torch.channels_last)
@@ -145,30 +159,34 @@ def extract(
         layer.name: arrange((1, *(layer.shape or ())), size, model.tokens, network, model.layout, layer.name)
         for layer in layers
     }
-    forward = Forward(network, model.preprocessing, arrangements, chosen, batch_size)
+    forward = Forward(network, model.preprocessing, arrangements, chosen, batch_size, PRECISIONS[precision])
     provenance = {
+        **(attributes or {}),
         "dataset": dataset,
         "model": model_name,
         "dataset_fingerprint": dataset_fingerprint,
         "model_fingerprint": model.fingerprint,
         "preprocessing": model.preprocessing.to_dict(),
         "device": device_name(chosen),
+        "precision": precision,
         "versions": versions(),
     }
+    if shard != (1, 1):
+        provenance |= {"shard": f"{shard[0]} of {shard[1]}", "first_image": span.start, "images": len(images)}
     begin = time.monotonic()
     done = 0
     with ExitStack() as stack:
         stack.enter_context(folded(network, layers, arrangements, size))
         targets = []
         for file in files:
-            part = _open_part(file, images, arrangements[file.layer], provenance, chosen)
+            siblings = partial(largest_of_siblings, file.path, shard, _state(provenance))
+            part = _open_part(file, images, span, arrangements[file.layer], provenance, chosen, siblings)
             stack.callback(part.close)
-            targets.append(_Target(file, part, part.rows))
+            targets.append(_Target(file, part, span.start + part.rows, siblings))
         while not all(target.part.done for target in targets):
-            done += _one_pass(forward, images, layers, targets, workers, provenance)
+            done += _one_pass(forward, images, span, layers, targets, workers, provenance)
             for target in targets:
-                if _underflows(target):
-                    _promote(target, f"all of its values are below {SMALLEST_HALF:g}")
+                _settle(target, span)
         for target in targets:
             target.part.finish()
     return Extraction(done, time.monotonic() - begin, forward.limit)
@@ -177,43 +195,52 @@ def extract(
 def _one_pass(
     forward: Forward,
     images: Images,
+    span: range,
     layers: Sequence[Layer],
     targets: Sequence[_Target],
     workers: int,
     provenance: dict[str, Any],
 ) -> int:
-    """Send rows to all files from the first row that any of them lacks; the number of images is returned.
+    """Send rows to all files from the first image that any of them lacks; the number of images is returned.
 
     Ends early where a file has to be begun again, because it is cheapest to go back at once.
     """
     start = min(target.position for target in targets)
     label = f"{provenance['model']} on {provenance['dataset']}"
-    if start:
-        logger.info("%s: %d of %d images are there already", label, start, len(images))
-    stream = batches(images, forward.preprocessing, start, forward.limit, workers, pin=forward.device.type == "cuda")
+    if start > span.start:
+        logger.info("%s: %d of %d images are there already", label, start - span.start, len(span))
+    # Sums of a network depend on the size of the batch in their last digits: the batches are those of an undisturbed
+    # pass over all images, and what they hold beyond this shard, or beyond what is missing, is left out.
+    size = forward.limit
+    wanted = range(start - start % size, min(len(images), -(-span.stop // size) * size))
+    stream = batches(images, forward.preprocessing, wanted, size, workers, pin=forward.device.type == "cuda")
     done = 0
-    bar: progress[Any] = progress(total=len(images) - start, unit="image", label=label)
+    bar: progress[Any] = progress(total=len(wanted), unit="image", label=label)
     with closing(stream), _writer() as write, bar:
         for first, pixels in stream:
-            wanted = [target for target in targets if target.position < first + len(pixels)]
-            names = {target.file.layer for target in wanted}
+            lacking = [target for target in targets if target.position < min(first + len(pixels), span.stop)]
+            names = {target.file.layer for target in lacking}
             chosen = [layer for layer in layers if layer.name in names]
-            dtypes = {target.file.layer: dtype for target in wanted if (dtype := target.map_dtype()) is not None}
+            dtypes = {target.file.layer: dtype for target in lacking if (dtype := target.map_dtype()) is not None}
             for offset, rows in forward.run(pixels, chosen, dtypes):
-                row = first + offset
-                _check_finite(rows, images, row, provenance)
-                overflowing = next((target for target in wanted if _overflows(target, rows[target.file.layer])), None)
+                begin = first + offset
+                end = begin + len(rows[chosen[0].name].finite)
+                done += end - begin
+                bar.advance(end - begin)
+                own = range(max(begin, span.start), min(end, span.stop))
+                rows = {name: result[own.start - begin : own.stop - begin] for name, result in rows.items()}
+                if not own:
+                    continue
+                _check_finite(rows, images, own.start, provenance)
+                overflowing = next((target for target in lacking if _overflows(target, rows[target.file.layer])), None)
                 if overflowing is not None:
                     write(None)
-                    _promote(overflowing, f"it has a value above {LARGEST_HALF:g}")
+                    _begin_again(overflowing, span, "float32", f"it has a value above {LARGEST_HALF:g}")
                     return done
-                count = len(rows[chosen[0].name].finite)
-                for target in wanted:
-                    if target.position < row + count:
-                        write(partial(_send, target.part, rows[target.file.layer], target.position - row))
-                        target.position = row + count
-                done += count
-                bar.advance(count)
+                for target in lacking:
+                    if target.position < own.stop:
+                        write(partial(_send, target.part, rows[target.file.layer], target.position - own.start))
+                        target.position = own.stop
         write(None)
     assert all(target.part.done for target in targets), "a pass to the last image must fill every file"
     return done
@@ -221,27 +248,38 @@ def _one_pass(
 
 def _send(part: Part, rows: Rows, skip: int) -> None:
     """Append rows to a file, without the first `skip`, which it has already."""
+    rows = rows[skip:]
     lowest = rows.pooled.min(axis=1)
     if part.what == "pooled":
-        part.append(rows.pooled[skip:], lowest[skip:], abs(rows.pooled).max(axis=1)[skip:])
+        part.append(rows.pooled, lowest, abs(rows.pooled).max(axis=1))
     else:
         assert rows.maps is not None and rows.largest is not None
-        part.append(rows.maps[skip:], lowest[skip:], rows.largest[skip:])
+        part.append(rows.maps, lowest, rows.largest)
 
 
 def _overflows(target: _Target, rows: Rows) -> bool:
     return target.map_dtype() == torch.float16 and rows.largest is not None and bool(rows.largest.max() > LARGEST_HALF)
 
 
-def _underflows(target: _Target) -> bool:
-    return target.part.done and target.map_dtype() == torch.float16 and 0 < target.part.largest() < SMALLEST_HALF
+def _settle(target: _Target, span: range) -> None:
+    """Begin the maps of a layer again if their values, and those of its finished other shards, call for it."""
+    if target.part.done and target.file.what == "maps":
+        largest = max(target.part.largest(), target.siblings())
+        dtype = map_dtype(largest)
+        if dtype != target.part.dtype:
+            _begin_again(target, span, dtype, f"its largest value is {largest:g}")
 
 
-def _promote(target: _Target, reason: str) -> None:
-    """Begin the maps of a layer again as float32: rows that were rounded to float16 would not fit to the others."""
-    logger.info("maps of layer %s are stored as float32, since %s", target.file.layer, reason)
-    target.part.restart("float32")
-    target.position = 0
+def _begin_again(target: _Target, span: range, dtype: str, reason: str) -> None:
+    """Rows that were rounded to float16 would not fit to the others: all are made again."""
+    logger.info("maps of layer %s are stored as %s, since %s", target.file.layer, dtype, reason)
+    target.part.restart(dtype)
+    target.position = span.start
+
+
+def _state(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What other shards of the same file must have in common with this one."""
+    return {name: provenance[name] for name in ("dataset_fingerprint", "model_fingerprint", "precision")}
 
 
 def _check_finite(rows: dict[str, Rows], images: Images, first: int, provenance: dict[str, Any]) -> None:
@@ -274,10 +312,16 @@ def _writer() -> Iterator[Callable[[Callable[[], None] | None], None]]:
 
 
 def _open_part(
-    file: FeatureFile, images: Images, arrangement: Arrangement, provenance: dict[str, Any], device: torch.device
+    file: FeatureFile,
+    images: Images,
+    span: range,
+    arrangement: Arrangement,
+    provenance: dict[str, Any],
+    device: torch.device,
+    siblings: Callable[[], float],
 ) -> Part:
     """Begin a file, or take up the one that an earlier attempt left."""
-    ids = [str(image) for image in images.ids]
+    ids = [str(image) for image in images.ids[span.start : span.stop]]
     key = part_key(
         {
             "scheme": SCHEME,
@@ -285,7 +329,8 @@ def _open_part(
             "layer": file.layer,
             "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
             "device": device.type,
-            **{name: provenance[name] for name in ("dataset_fingerprint", "model_fingerprint", "versions")},
+            "versions": provenance["versions"],
+            **_state(provenance),
         }
     )
     attributes = {
@@ -298,7 +343,7 @@ def _open_part(
     }
     if file.what == "pooled":
         return Part(file.path, "pooled", ids, (arrangement.channels,), "float32", key, attributes)
-    return Part(file.path, "maps", ids, arrangement.shape, "float16", key, attributes)
+    return Part(file.path, "maps", ids, arrangement.shape, map_dtype(siblings()), key, attributes)
 
 
 def versions() -> dict[str, str]:

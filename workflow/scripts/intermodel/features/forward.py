@@ -42,6 +42,11 @@ class Rows:
     maps: NDArray[np.floating] | None
     largest: NDArray[np.float32] | None
 
+    def __getitem__(self, part: slice) -> Rows:
+        """The rows of some of the images."""
+        columns = (self.pooled, self.finite, self.maps, self.largest)
+        return Rows(*(None if column is None else column[part] for column in columns))  # type: ignore[arg-type]
+
 
 class Forward:
     """A network on a device with the largest batch that fits.
@@ -58,6 +63,8 @@ class Forward:
         Where the network is.
     limit
         Images in one batch; `limit` is halved for good when memory runs out.
+    precision
+        dtype of products and convolutions; what is summed from them stays exact.
     """
 
     def __init__(
@@ -67,9 +74,10 @@ class Forward:
         arrangements: Mapping[str, Arrangement],
         device: torch.device,
         limit: int,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self.network, self.preprocessing, self.arrangements = network, preprocessing, arrangements
-        self.device, self.limit = device, limit
+        self.device, self.limit, self.precision = device, limit, precision
 
     def run(
         self, pixels: torch.Tensor, layers: Sequence[Layer], map_dtypes: Mapping[str, torch.dtype]
@@ -115,7 +123,8 @@ class Forward:
         try:
             tensor = self.preprocessing.normalise(batch.to(self.device, non_blocking=True))
             self.preprocessing.check_input(tensor)
-            captured = capture(self.network, tensor, layers, self.arrangements, map_dtypes)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+                captured = capture(self.network, tensor, layers, self.arrangements, map_dtypes)
             return {name: _to_host(result) for name, result in captured.items()}
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):

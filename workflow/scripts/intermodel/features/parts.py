@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from intermodel.engine.errors import UserError
 from intermodel.engine.publish import orphaned
-from intermodel.store import write_attributes, write_strings
+from intermodel.store import open_file, write_attributes, write_strings
 
 logger = logging.getLogger(__name__)
 
@@ -239,14 +239,18 @@ def _finished_rows(data: h5py.Dataset, blocks: NDArray[Any]) -> int:
 
 
 def verify(path: Path) -> None:
-    """Compare every block of a feature file with its checksum.
+    """Compare every block of a feature file, or of the shards that it consists of, with its checksum.
 
     Raises
     ------
     UserError
         If a block has changed since it was written.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with open_file(path) as file:
+        if "shards" in file.attrs:
+            for shard in json.loads(file.attrs["shards"]):
+                verify(Path(path).parent / shard)
+            return
         data = file["maps" if "maps" in file else "pooled"]
         rows = _finished_rows(data, file["blocks"][...])
         if rows != data.shape[0]:

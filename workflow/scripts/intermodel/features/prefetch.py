@@ -30,13 +30,13 @@ class Images(Protocol):
 def batches(
     images: Images,
     preprocessing: Preprocessing,
-    start: int,
+    wanted: range,
     batch_size: int,
     workers: int = 1,
     ahead: int = 2,
     pin: bool = False,
 ) -> Generator[tuple[int, torch.Tensor], None, None]:
-    """Yield (number of the first image, pixels (n, h, w, 3) uint8) from image `start` to the end.
+    """Yield (number of the first image, pixels (n, h, w, 3) uint8) for some consecutive images.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def batches(
         The data set.
     preprocessing
         Resizing and cropping.
-    start
-        First image.
+    wanted
+        Numbers of the images.
     batch_size
         Images in a batch; the last one may be smaller.
     workers
@@ -57,7 +57,7 @@ def batches(
         Put them into page-locked memory, from which a GPU copies faster.
     """
     pending: deque[tuple[int, torch.Tensor, list[Future[None]]]] = deque()
-    starts = iter(range(start, len(images), batch_size))
+    starts = iter(wanted[::batch_size])
 
     def fill(target: NDArray[np.uint8], index: int) -> None:
         target[...] = preprocessing.pixels(images.image(index), f"The image {str(images.ids[index])!r}")
@@ -71,7 +71,7 @@ def batches(
             first = next(starts, None)
             if first is None:
                 return
-            count = min(batch_size, len(images) - first)
+            count = min(batch_size, wanted.stop - first)
             batch = torch.empty((count, *preprocessing.size, 3), dtype=torch.uint8, pin_memory=pin)
             view = batch.numpy()
             pending.append((first, batch, [pool.submit(fill, view[row], first + row) for row in range(count)]))
