@@ -114,6 +114,50 @@ def test_an_orphaned_job_does_not_publish(tmp_path: Path, kind: str) -> None:
     assert path.read_text() == ("made by the successor" if kind == "job" else "late")
 
 
+CLAIMANT = """
+import sys, time
+from pathlib import Path
+from intermodel.engine.job import job
+from intermodel.engine.publish import publish
+name, signal = sys.argv[1], Path(sys.argv[1] + ".go")
+with job(f"{name}.log", ["values.csv", "more.csv"]):
+    Path(f"{name}.claimed").touch()
+    while not signal.exists():
+        time.sleep(0.01)
+    for path in ("values.csv", "more.csv"):
+        with publish(path) as temporary:
+            temporary.write_text(name)
+"""
+
+
+def test_a_job_that_was_started_again_elsewhere_does_not_publish(tmp_path: Path) -> None:
+    """A machine that the cluster has lost sight of goes on; the job that replaced it has made the files meanwhile."""
+
+    def start(name: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLAIMANT, name],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for((tmp_path / f"{name}.claimed").exists)
+        return process
+
+    lost, successor = start("lost"), start("successor")
+    (tmp_path / "successor.go").touch()
+    assert successor.wait() == 0
+    (tmp_path / "lost.go").touch()
+    _, message = lost.communicate()
+    assert lost.returncode == 1
+    assert "has replaced it; values.csv is not published" in message
+    assert (tmp_path / "values.csv").read_text() == "successor"
+    assert (tmp_path / "more.csv").read_text() == "successor"
+    # Claims do not pile up, and no temporary file is left.
+    assert list((tmp_path / module.CLAIMS).iterdir()) == []
+    assert not list(tmp_path.glob(".values*"))
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():

@@ -96,7 +96,7 @@ def test_jobs_start_in_isolation_and_inside_their_frame() -> None:
         text = script.read_text(encoding="utf-8")
         statements = [line for line in text.splitlines() if line and not line.startswith(("#", '"""', " "))]
         assert statements[0].startswith("import intermodel.engine.isolate"), script.name
-        assert "with job(snakemake.log[0]):" in text, script.name
+        assert "with job(snakemake.log[0], snakemake.output):" in text, script.name
         assert len(text.splitlines()) <= 40, f"{script.name} is longer than a paragraph"
 
 

@@ -1,7 +1,7 @@
 import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
 from intermodel.engine.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     from intermodel.lce import figures, map_figure
     from intermodel.lce.files import read_embedding
     from intermodel.plotting import save

@@ -1,7 +1,7 @@
 import intermodel.engine.isolate  # noqa: F401  keeps this environment's packages only
 from intermodel.engine.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.output):
     from intermodel.similarity.figures import draw_figures
     from intermodel.similarity.summary import read_models
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from intermodel.engine.errors import UserError
 
 PARENT = os.getppid()
+# Where jobs note, for every file that is being made, which process makes it; all machines of a cluster see this folder.
+CLAIMS = Path(".snakemake", "intermodel", "claims")
 _watching = False
+_claims: dict[Path, str] = {}
 
 
 def watch_parent() -> None:
@@ -25,9 +31,42 @@ def watch_parent() -> None:
     _watching = True
 
 
+def claim(outputs: Iterable[str]) -> None:
+    """Become the one process that publishes `outputs`: whoever claimed them before publishes no more.
+
+    A cluster that loses sight of a machine starts its jobs elsewhere, under the same name, while on the lost machine
+    the job and the workflow engine that started it may go on. The last one to claim a file is the one that counts.
+
+    Raises
+    ------
+    UserError
+        If the claims cannot be written.
+    """
+    note = f"{socket.gethostname()} {os.getpid()} {os.environ.get('SLURM_JOB_ID', '')} {uuid.uuid4().hex}"
+    for output in outputs:
+        path = (CLAIMS / hashlib.sha256(os.fspath(output).encode()).hexdigest()[:32]).resolve()
+        with publish(path) as temporary:
+            temporary.write_text(note, encoding="utf-8")
+        _claims[path] = note
+
+
+def release() -> None:
+    """Give up what this process has claimed."""
+    while _claims:
+        path, note = _claims.popitem()
+        if _read(path) == note:
+            path.unlink(missing_ok=True)
+
+
 def orphaned() -> bool:
-    """Whether this is a job and the workflow engine that started it is gone."""
-    return _watching and os.getppid() != PARENT
+    """Whether this is a job that nobody waits for: its engine is gone, or another job has claimed its files."""
+    return _watching and (os.getppid() != PARENT or any(_read(path) != note for path, note in _claims.items()))
+
+
+def _read(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8")
+    return ""
 
 
 @contextmanager
@@ -42,7 +81,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
     UserError
         If the folder cannot be written or the disk is full.
     SystemExit
-        If this is a job and the workflow that started it is gone (see `watch_parent`): the file is not published.
+        If this is a job that nobody waits for (see `watch_parent` and `claim`): the file is not published.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -53,7 +92,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         if orphaned():
-            raise SystemExit(f"The workflow that started this job is gone; {path} is not published.")
+            raise SystemExit(f"The workflow that started this job is gone or has replaced it; {path} is not published.")
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
