@@ -14,11 +14,14 @@ from intermodel.engine.device import gpus_wanted
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
 from intermodel.engine.plan import (
+    extraction_jobs,
+    features_on_disk,
     file_digest,
     frozen_plan,
     module_digest,
-    split_by_presence,
+    text_digest,
 )
+from intermodel.engine.shards import shard_paths
 from intermodel.engine.summary import summarise_run
 from intermodel.engine.timings import read_jobs, write_jobs
 from intermodel.study import load_study
@@ -52,33 +55,65 @@ def feature_files(dataset, model):
 
 
 def look_at_disk():
+    # A checkpoint whose sha256 the study tells is known by that; a copy with another date is the same.
+    checkpoints = {
+        name: file_digest(expand(model.weights.path))
+        for name, model in STUDY.models.items()
+        if getattr(model.weights, "path", None) and not model.weights.sha256
+    }
+    modules = {
+        name: module_digest(model.architecture, model.python_path)
+        for name, model in STUDY.models.items()
+    }
+    # What a feature file is made from: one of another origin will be made anew.
+    origins = {
+        f"{dataset} {model}": text_digest(
+            STUDY.dataset_spec(dataset),
+            STUDY.model_spec(model),
+            checkpoints.get(model, ""),
+            modules[model],
+            STUDY.compute.precision,
+            code_of("extract_features.py"),
+        )
+        for dataset in DATASETS
+        for model in MODELS
+    }
+    found = [
+        features_on_disk(
+            feature_files(dataset, model),
+            STUDY.datasets[dataset].shards,
+            origins[f"{dataset} {model}"],
+        )
+        for dataset in DATASETS
+        for model in MODELS
+    ]
     return {
-        "present": [
-            path
-            for dataset in DATASETS
-            for model in MODELS
-            for path in feature_files(dataset, model)
-            if Path(path).exists()
-        ],
+        "present": [path for present, _ in found for path in present],
+        "shards": {
+            path: count for _, counts in found for path, count in counts.items()
+        },
+        "origins": origins,
         "listings": {
             dataset: listing_digests(expand(json.loads(STUDY.dataset_spec(dataset))))
             for dataset in DATASETS
         },
-        # A checkpoint whose sha256 the study tells is known by that; a copy with another date is the same.
-        "checkpoints": {
-            name: file_digest(expand(model.weights.path))
-            for name, model in STUDY.models.items()
-            if getattr(model.weights, "path", None) and not model.weights.sha256
-        },
-        "modules": {
-            name: module_digest(model.architecture, model.python_path)
-            for name, model in STUDY.models.items()
-        },
+        "checkpoints": checkpoints,
+        "modules": modules,
         "gpu": gpus_wanted(STUDY.compute.device, local=workflow.local_exec),
     }
 
 
 PLAN = frozen_plan(STATE, workflow.is_main_process, look_at_disk)
+
+
+def shards_of(path, dataset):
+    """Number of shards that a feature file consists of, or will."""
+    return PLAN["shards"].get(path, STUDY.datasets[dataset].shards)
+
+
+def shards_to_join(wildcards):
+    path = PATHS.features(**wildcards)
+    return shard_paths(path, shards_of(path, wildcards.dataset))
 
 
 def identifier(*parts):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from intermodel.engine.shards import shard_path
 from intermodel.study import Study, load_study
 from intermodel.study.estimate import Cost, DatasetSize, estimate, format_costs, total, unfinished
 
@@ -62,10 +63,12 @@ def everything(study: Study) -> set[str]:
 
 
 @pytest.mark.workflow
+@pytest.mark.parametrize("shards", [1, 3])
 def test_jobs_are_those_of_the_workflow(
-    snakemake: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    snakemake: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, shards: int
 ) -> None:
     study = yaml.safe_load(TINY.read_text(encoding="utf-8")) | {"results": str(tmp_path / "results")}
+    study["datasets"]["scenes"]["shards"] = shards
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     # In the project's own folder, which remembers the layers of these networks.
@@ -106,6 +109,23 @@ def test_a_missing_layer_costs_one_pass_and_its_bytes() -> None:
     # One pass, the layer's tally and basis, and the probe and scores, which read all layers.
     assert found["vit"].jobs == 5
     assert found["vit"].bytes - costs(study, everything(study) - {layer[1]})["vit"].bytes == 180 * 16 * 4
+
+
+def sharded(shards: int) -> Study:
+    study = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+    study["datasets"]["scenes"]["shards"] = shards
+    return load_study(study)
+
+
+def test_shards_cost_a_start_each_and_no_image_more() -> None:
+    study = sharded(3)
+    plain, found = costs(tiny())["vit"], costs(study)["vit"]
+    # Two jobs more, and four files to join.
+    assert found.jobs == plain.jobs + 2 + 4
+    assert (found.images, found.bytes) == (plain.images, plain.bytes)
+    left = costs(study, {shard_path(file, 2, 3) for file in features(study, "vit")})["vit"]
+    assert (left.images, left.jobs) == (120, found.jobs - 1)
+    assert found.bytes - left.bytes == 60 * 2 * (16 * 4 + 16 * 4 * 4 * 2)
 
 
 def test_work_follows_images_and_steps() -> None:

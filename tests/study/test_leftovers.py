@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from intermodel.engine.shards import shard_path
+from intermodel.store import create
 from intermodel.study import Study, load_study
 from intermodel.study.leftovers import Leftover, leftovers, remove
 
@@ -32,14 +34,23 @@ def files_of(study: Study) -> list[str]:
         for model in study.models:
             files += [paths.probe(dataset, model), paths.quality(dataset, model)]
             files += [paths.figure("concepts", f"gallery-{model}", dataset, suffix) for suffix in ("svg", "webp")]
-            files += [paths.log("extract_features", dataset, f"{model}.{kind}") for kind in ("new", "have")]
+            shards = study.datasets[dataset].shards
+            for kind in ("new", "have"):
+                names = [f".{number}-of-{shards}" for number in range(1, shards + 1)] if shards > 1 else [""]
+                files += [paths.log("extract_features", dataset, f"{model}.{kind}{name}") for name in names]
             files += [paths.benchmark("probe_model", dataset, model)]
             for layer in study.layers(model):
                 files += [paths.features(dataset, model, layer), paths.maps(dataset, model, layer)]
                 files += [paths.tally(dataset, model, layer), paths.basis(dataset, model, layer)]
                 files += [paths.log("tally_concepts", dataset, model, layer)]
-                files += [f"{paths.results}/features/{dataset}/{model}/.{layer}.part.h5"]
-                files += [f"{paths.results}/features/{dataset}/{model}/.{layer}.maps.part.h5"]
+                for number in range(1, shards + 1):
+                    for end in (".h5", ".maps.h5", ".part.h5", ".maps.part.h5"):
+                        name = f"{'.' if 'part' in end else ''}{layer}{end}"
+                        path = f"{paths.results}/features/{dataset}/{model}/{name}"
+                        files += [shard_path(path, number, shards)]
+                if shards > 1:
+                    files += [paths.log("join_shards", dataset, model, name) for name in (layer, f"{layer}.maps")]
+                    files += [paths.benchmark("join_shards", dataset, model, f"{layer}.maps")]
     for model in study.models:
         if study.models[model].weights.source == "train":
             files += [paths.weights(model), paths.history(model), paths.log("train_model", model)]
@@ -61,6 +72,7 @@ def make(small: Small, tmp_path: Path) -> Callable[..., Study]:
 
 
 OTHER = {
+    "datasets/scenes/shards": 3,
     "models/old.net-2": {"architecture": "resnet18", "layers": ["layer1.0", "layer4"]},
     "models/trained": {
         "architecture": "resnet18",
@@ -75,7 +87,7 @@ def test_a_finished_study_has_no_leftovers(make: Callable[..., Study]) -> None:
 
 
 def test_models_that_were_taken_out(make: Callable[..., Study], tmp_path: Path) -> None:
-    before, study = set(files_of(make(OTHER))), make()
+    before, study = set(files_of(make(OTHER))), make({"datasets/scenes/shards": 3})
     found = leftovers(study)
     assert {str(leftover.path) for leftover in found} == before - set(files_of(study))
     assert {leftover.owner for leftover in found} == {"model old.net-2", "model trained", "model or data set trained"}
@@ -99,6 +111,29 @@ def test_layers_that_were_taken_out(make: Callable[..., Study]) -> None:
     found = leftovers(study)
     assert {str(leftover.path) for leftover in found} == before - set(files_of(study))
     assert {leftover.owner for leftover in found} == {"layer layer1.0.conv1 of resnet"}
+
+
+def test_shards_of_another_number(make: Callable[..., Study]) -> None:
+    study = make({"datasets/scenes/shards": 3})
+    assert leftovers(study) == []
+    # Nothing is finished yet: the new number counts.
+    changed = make({"datasets/scenes/shards": 2}, files=False)
+    former = [leftover for leftover in leftovers(changed) if "/shards/" in str(leftover.path)]
+    assert len(former) == 3 * 3 * 4
+    assert {leftover.owner for leftover in former} == {
+        "former shards of resnet on scenes",
+        "former shards of vit on scenes",
+    }
+    # A finished file keeps the shards that it consists of.
+    file = study.paths.features("scenes", "resnet", "layer3")
+    with create(file, shards={f"shards/{number}-of-3/layer3.h5": 0 for number in (1, 2, 3)}):
+        pass
+    left = [leftover for leftover in leftovers(changed) if "/shards/" in str(leftover.path)]
+    kept = {str(leftover.path) for leftover in former} - {str(leftover.path) for leftover in left}
+    assert {Path(path).name for path in kept} == {"layer3.h5", ".layer3.part.h5"}
+    with create(file):
+        pass
+    assert len([leftover for leftover in leftovers(study) if "/shards/" in str(leftover.path)]) == 6
 
 
 def test_what_the_workflow_did_not_make_is_left_alone(make: Callable[..., Study], tmp_path: Path) -> None:

@@ -141,6 +141,11 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
         {"datasets/photos": {"source": "folder", "path": "$HOME/photos"}},
         [("datasets.photos.path", "written ${NAME}")],
     ),
+    "no shard": ({"datasets/scenes/shards": 0}, [("datasets.scenes.shards", "found 0", "at least 1")]),
+    "more shards than images": (
+        {"datasets/scenes/limit": 5, "datasets/scenes/shards": 6},
+        [("datasets.scenes.shards", "found 6, expected at most one for each of 5 images")],
+    ),
     # Models
     "misspelt weights": (
         {"models/resnet/weights": {"source": "pretraned"}},

@@ -17,7 +17,7 @@ TINY = Path(__file__).with_name("tiny.yaml")
 CAPABILITIES = ["data", "training", "features", "concepts", "similarity", "probe", "quality", "lce", "report"]
 HEAVY = ["torch", "torchvision", "timm", "lightly", "sklearn", "scipy", "pandas", "matplotlib", "seaborn"]
 # Run for every pair or every layer of a study: each second of imports is paid thousands of times.
-OFTEN = ["tally_concepts.py", "factorise_representation.py", "compare_models.py"]
+OFTEN = ["join_shards.py", "tally_concepts.py", "factorise_representation.py", "compare_models.py"]
 # Commands of the user's rather than jobs.
 COMMANDS = {"show_timings.py", "clean_results.py", "estimate_study.py", "list_layers.py"}
 

@@ -29,4 +29,7 @@ with job(snakemake.log[0], snakemake.output):
         workers=compute["workers"],
         device=compute["device"],
         threads=snakemake.threads,
+        precision=compute["precision"],
+        shard=tuple(snakemake.params.shard),
+        attributes={"origin": snakemake.params.origin},
     )

@@ -6,6 +6,7 @@ Jobs on a cluster parse the Snakefile again while files come and go. Whatever th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from intermodel.engine.environment import expand
 from intermodel.engine.errors import UserError
 from intermodel.engine.publish import publish
-from intermodel.engine.shards import shard_path
+from intermodel.engine.shards import FOLDER, shard_path, shard_paths
 
 VARIABLE = "INTERMODEL_PLAN"
 WEEK = 7 * 24 * 3600
@@ -113,6 +114,31 @@ def extraction_jobs(
     return jobs
 
 
+def features_on_disk(files: Sequence[str], shards: int, origin: str) -> tuple[list[str], dict[str, int]]:
+    """Which feature files of a model on a data set, or shards of them, are on disk; and of how many shards they are.
+
+    Parameters
+    ----------
+    files
+        The feature files.
+    shards
+        Number of shards that the study asks for.
+    origin
+        What the study would make them from.
+
+    Returns
+    -------
+    list of str, dict
+        The files that exist. Feature file -> number of shards, for finished files of this origin: they need not be
+        made anew when the study asks for another number.
+    """
+    # Files are opened only where there can be shards.
+    ever = shards > 1 or any((Path(file).parent / FOLDER).is_dir() for file in files[:1])
+    made_of = {file: found for file in files if (found := shards_on_disk(file, origin))} if ever else {}
+    paths = [path for file in files for path in [file, *shard_paths(file, made_of.get(file, shards))]]
+    return [path for path in dict.fromkeys(paths) if Path(path).exists()], made_of
+
+
 def shards_on_disk(path: str, origin: str | None = None) -> int | None:
     """Number of shards that a finished feature file was made of; None where there is none, or of another origin.
 
@@ -147,6 +173,11 @@ def module_digest(architecture: str, python_path: str | None) -> str:
     package = folder / architecture.partition(":")[0].partition(".")[0]
     files = sorted({*folder.glob("*.py"), *package.rglob("*.py")})
     return " ".join(f"{file.relative_to(folder)}:{file_digest(file)}" for file in files)
+
+
+def text_digest(*texts: str) -> str:
+    """A short text that changes with any of these, and with their order."""
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
 def file_digest(path: str | Path) -> str:

@@ -83,8 +83,19 @@ def _datasets(study: Study) -> Iterator[Problem]:
             )
         if isinstance(dataset, schema.Scenes) and dataset.train + dataset.test == 0:
             yield Problem(path, "found train: 0 and test: 0, expected at least one image")
+        images = _most_images(dataset)
+        if images is not None and dataset.shards > max(images, 1):
+            yield Problem(f"{path}.shards", f"found {dataset.shards}, expected at most one for each of {images} images")
         if isinstance(dataset, schema.Arrays) and dataset.masks is not None and dataset.concepts is None:
             yield Problem(f"{path}.concepts", "is missing; masks need a table that names their label numbers")
+
+
+def _most_images(dataset: schema.DatasetKeys) -> int | None:
+    """Images of a data set, or more, as far as the study tells."""
+    known = [dataset.limit] if dataset.limit is not None else []
+    if isinstance(dataset, schema.Scenes):
+        known.append(dataset.train + dataset.test)
+    return min(known, default=None)
 
 
 def _analyses(study: Study) -> Iterator[Problem]:

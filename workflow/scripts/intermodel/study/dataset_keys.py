@@ -19,6 +19,9 @@ class DatasetKeys(Keys):
     segmentation_size: Positive | list[Positive] | None = Field(
         None, description="Common side, or height and width, of the label maps; default: their own if they have one."
     )
+    shards: Positive = Field(
+        1, description="Parts whose features are extracted by jobs of their own (docs/features.md)."
+    )
 
 
 class Scenes(DatasetKeys):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from intermodel.engine.shards import shard_path
 from intermodel.engine.text import aligned, clock, in_bytes
 from intermodel.study import schema
 from intermodel.study.study import Study
@@ -188,18 +189,23 @@ class _Run:
             yield from self.scores(dataset, model)
 
     def extraction(self, dataset: str, model: str) -> Iterator[Cost]:
-        new = [layer for layer in self.study.layers(model) if self.is_new(dataset, model, layer)]
-        if not new:
-            return
-        images, size = self.datasets[dataset].images, 0
-        for layer in new:
-            units, height, width = self.networks[model].shapes[layer]
-            missing = self.is_untrained(model)
-            if missing or not self.exists(self.paths.features(dataset, model, layer)):
-                size += images * units * 4
-            if self.uses("concepts", dataset) and (missing or not self.exists(self.paths.maps(dataset, model, layer))):
-                size += images * units * height * width * 2
-        yield Cost("", images, 1, START_NETWORK + images * self.networks[model].seconds, size)
+        files = {}
+        for layer in self.study.layers(model):
+            units, height, width = self.networks[model].shapes[layer] if model in self.networks else (0, 0, 0)
+            files[self.paths.features(dataset, model, layer)] = units * 4
+            if self.uses("concepts", dataset):
+                files[self.paths.maps(dataset, model, layer)] = units * height * width * 2
+        anew, shards = self.is_untrained(model), self.study.datasets[dataset].shards
+        files = {file: size for file, size in files.items() if anew or not self.exists(file)}
+        images = self.datasets[dataset].images / shards
+        for number in range(1, shards + 1):
+            # Shards of a file that was not finished may be there already.
+            new = [size for file, size in files.items() if anew or not self.exists(shard_path(file, number, shards))]
+            if new:
+                seconds = START_NETWORK + images * self.networks[model].seconds
+                yield Cost("", round(images), 1, seconds, round(images * sum(new)))
+        if shards > 1 and files:
+            yield Cost("", 0, len(files), len(files) * START_ARRAYS)
 
     def layer(self, dataset: str, model: str, layer: str) -> Iterator[Cost]:
         new, images = self.is_new(dataset, model, layer), self.datasets[dataset].images

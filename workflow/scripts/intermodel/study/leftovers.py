@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from intermodel.engine.plan import shards_on_disk
+from intermodel.engine.shards import FOLDER
 from intermodel.study import schema
 from intermodel.study.paths import PAIR
 from intermodel.study.study import Study
@@ -15,7 +18,12 @@ from intermodel.study.study import Study
 # the results of another study, is left alone.
 BY_DATASET = ("data", "features", "concepts", "similarity", "probe", "quality", "lce")
 BY_RULE = ("logs", "benchmarks")
-SUFFIXES = (".part.h5", ".maps.h5", ".basis.h5", ".h5", ".history.csv", ".safetensors", ".csv", ".log", ".tsv")
+SUFFIXES = (
+    *(".part.h5", ".maps.h5", ".basis.h5", ".h5", ".history.csv", ".safetensors", ".csv"),
+    *(".maps.log", ".log", ".maps.tsv", ".tsv"),
+)
+# The log of an extraction says whether it was of new layers, and which shard.
+KIND = re.compile(r"\.(new|have)(\.\d+-of-\d+)?$")
 
 
 @dataclass(frozen=True, order=True)
@@ -29,10 +37,14 @@ class Leftover:
 def leftovers(study: Study) -> list[Leftover]:
     """All such files below the study's results folder, by what they belong to; links are not followed."""
     results = Path(study.paths.results)
+    counts: dict[Path, int | None] = {}
     found = []
     for folder in ("training", *BY_DATASET, *BY_RULE):
         for path in _files(results / folder):
-            owner = _gone(study, folder, path.relative_to(results / folder).parts)
+            parts = path.relative_to(results / folder).parts
+            owner = _gone(study, folder, parts)
+            if owner is None and folder == "features" and len(parts) == 5 and parts[2] == FOLDER:
+                owner = _unused_shard(study, parts, path, counts)
             if owner is not None:
                 found.append(Leftover(owner, path))
     return sorted(found)
@@ -74,7 +86,7 @@ def _gone(study: Study, folder: str, parts: tuple[str, ...]) -> str | None:
     if inner == ["figures"]:
         model = name.removeprefix("gallery-").rpartition(".")[0]
         return f"model {model}" if name.startswith("gallery-") and model not in study.models else None
-    if len(inner) == 1:
+    if len(inner) == 1 or (len(inner) == 3 and inner[1] == FOLDER):
         return _gone_by_name(study, [dataset, inner[0], name])
     per_model = last.endswith(".h5") and (folder in ("probe", "quality") or PAIR in name)
     return _gone_by_name(study, [dataset, name]) if per_model else None
@@ -89,13 +101,22 @@ def _gone_by_name(study: Study, names: list[str]) -> str | None:
     if dataset not in study.datasets:
         return f"data set {dataset}"
     for model in models.split(PAIR):
-        # The log of an extraction says whether it was of new layers.
-        model = model if model in study.models else model.removesuffix(".new").removesuffix(".have")
+        model = model if model in study.models else KIND.sub("", model)
         if model not in study.models:
             return f"model {model}"
         if layer and layer[0] not in study.models[model].layers:
             return f"layer {layer[0]} of {model}"
     return None
+
+
+def _unused_shard(study: Study, parts: tuple[str, ...], path: Path, counts: dict[Path, int | None]) -> str | None:
+    """Why no feature file needs a shard of the study's: it consists of another number of shards."""
+    dataset, model, _, shard, name = parts
+    whole = path.parents[2] / name.removeprefix(".").replace(".part.h5", ".h5")
+    if whole not in counts:
+        counts[whole] = shards_on_disk(str(whole))
+    count = counts[whole] or study.datasets[dataset].shards
+    return None if count > 1 and shard.endswith(f"-of-{count}") else f"former shards of {model} on {dataset}"
 
 
 def _stem(name: str) -> str:

@@ -70,11 +70,14 @@ __all__ = [
 
 
 class Compute(Keys):
-    """How, not what: none of these keys changes a result beyond stated tolerances."""
+    """How, not what: none of these keys but `precision` changes a result beyond stated tolerances."""
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if there is one, else the CPU.")
     batch_size: Positive = Field(64, description="Images per forward pass; halved when memory runs out.")
     workers: Annotated[int, Field(ge=0)] = Field(2, description="Threads that decode images beside the network.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Arithmetic of networks whose features are extracted; bfloat16 is faster on some GPUs."
+    )
 
 
 class Report(Keys):

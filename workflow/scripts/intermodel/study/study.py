@@ -90,7 +90,7 @@ class Study(schema.StudyKeys):
 
         The size of label maps is not part of it: features do not depend on it.
         """
-        return _json(self.datasets[dataset].model_dump(mode="json", exclude={"title", "segmentation_size"}))
+        return _json(self.datasets[dataset].model_dump(mode="json", exclude={"title", "segmentation_size", "shards"}))
 
     def segmentation_size(self, dataset: str) -> str:
         """The common size of a data set's label maps, as JSON: null, a side, or height and width."""

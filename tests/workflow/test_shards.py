@@ -1,0 +1,174 @@
+"""Sharded extraction inside the workflow: the same results in more jobs, and only what is missing runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from features.test_shards import same
+from intermodel import store
+from intermodel.engine.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+ANALYSES = ("concepts", "similarity", "probe", "quality", "lce")
+
+pytestmark = pytest.mark.workflow
+
+
+class Project:
+    """The workflow in a folder of its own, with two untrained networks on images in two shards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reset()
+
+    def reset(self) -> None:
+        tiny = yaml.safe_load(TINY.read_text())
+        self.study = tiny | {
+            "datasets": {"scenes": {"source": "scenes", "train": 120, "test": 60, "size": 32, "shards": 2}},
+            "models": {
+                "vit": tiny["models"]["vit"] | {"layers": ["blocks.0"]},
+                "resnet": tiny["models"]["untrained"] | {"layers": ["layer4"], "control": False},
+            },
+            "analyses": {name: {"datasets": []} for name in ANALYSES if name != "concepts"},
+        }
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        path = self.folder / "study.yaml"
+        path.write_text(yaml.safe_dump(self.study, sort_keys=False))
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1"),
+                *("--workflow-profile", str(ROOT / "profiles" / "default"), "--directory", str(self.folder)),
+                *("--configfile", str(path), "--keep-incomplete", *arguments),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+            | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        if check:
+            assert result.returncode == 0, result.stdout + result.stderr
+        return result
+
+    def jobs(self, target: str = "features") -> dict[str, int]:
+        """Names and numbers of the jobs that would run."""
+        result = self.snakemake(target, "--dry-run")
+        output = result.stdout + result.stderr
+        if "Nothing to be done" in output:
+            return {}
+        table = re.search(r"Job stats:\n(.*?)\ntotal", output, re.DOTALL)
+        assert table is not None, output
+        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", table[1], re.MULTILINE))
+        return {name: int(count) for name, count in counts.items() if name not in ("all", "features")}
+
+    @property
+    def features(self) -> Path:
+        return self.folder / "results" / "features" / "scenes"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("shards"))
+    # This machine has no GPU to lease, or one: a rule that asks for one runs either way.
+    project.snakemake("features", "--set-resources", "extract_vit_scenes_new_1_of_2:gpu=1")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project) -> Iterator[Project]:
+    yield finished
+    finished.reset()
+
+
+def test_every_shard_is_a_job_with_its_own_file_and_benchmark(finished: Project) -> None:
+    results = finished.folder / "results"
+    for model, layer in (("vit", "blocks.0"), ("resnet", "layer4")):
+        for number in (1, 2):
+            assert (finished.features / model / "shards" / f"{number}-of-2" / f"{layer}.maps.h5").is_file()
+            name = f"{model}.new.{number}-of-2"
+            assert (results / "benchmarks" / "extract_features" / "scenes" / f"{name}.tsv").is_file()
+            assert "used" in (results / "logs" / "extract_features" / "scenes" / f"{name}.log").read_text()
+        attributes = store.read_attributes(finished.features / model / f"{layer}.h5")
+        assert len(json.loads(attributes["shards"])) == 2
+        assert attributes["device"].startswith(("cpu", "cuda: "))
+        assert attributes["precision"] == "float32"
+
+
+def test_the_results_are_those_of_one_shard_wherever_they_lie(finished: Project, tmp_path: Path) -> None:
+    plain = Project(tmp_path)
+    plain.study["datasets"]["scenes"]["shards"] = 1
+    plain.snakemake("features")
+    moved = tmp_path / "moved"
+    shutil.copytree(finished.features, moved)
+    for name in ("vit/blocks.0.h5", "vit/blocks.0.maps.h5", "resnet/layer4.h5", "resnet/layer4.maps.h5"):
+        same(plain.features / name, finished.features / name)
+        same(plain.features / name, moved / name)
+
+
+def test_a_finished_study_has_nothing_to_do(project: Project) -> None:
+    assert project.jobs() == {}
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_is_finished_keeps_its_shards(project: Project, shards: int) -> None:
+    project.study["datasets"]["scenes"]["shards"] = shards
+    assert project.jobs() == {}
+    project.study["models"]["vit"]["layers"] = ["blocks.0", "norm"]
+    new = {f"extract_vit_scenes_new_{number}_of_3": 1 for number in (1, 2, 3)} | {"join_shards": 2}
+    assert project.jobs() == (new if shards == 3 else {"extract_vit_scenes_new": 1})
+
+
+def test_a_further_layer_or_model_runs_only_its_own_shards(project: Project) -> None:
+    project.study["models"]["vit"]["layers"] = ["blocks.0", "norm"]
+    project.study["models"]["other"] = project.study["models"]["resnet"] | {"weights": {"source": "random", "seed": 9}}
+    passes = [f"extract_{model}_scenes_new_{number}_of_2" for model in ("vit", "other") for number in (1, 2)]
+    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 4}
+
+
+@pytest.mark.parametrize("change", ["model", "data set", "precision"])
+def test_what_is_made_anew_is_made_in_the_shards_that_are_asked_for_now(project: Project, change: str) -> None:
+    project.study["datasets"]["scenes"]["shards"] = 3
+    models = ["vit", "resnet"]
+    if change == "model":
+        project.study["models"]["vit"]["weights"]["seed"] = 5
+        models = ["vit"]
+    if change == "data set":
+        project.study["datasets"]["scenes"]["seed"] = 5
+    if change == "precision":
+        project.study["compute"] = {"precision": "bfloat16"}
+    manifest = {"make_manifest_scenes": 1} if change == "data set" else {}
+    passes = [f"extract_{model}_scenes_new_{number}_of_3" for model in models for number in (1, 2, 3)]
+    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 2 * len(models)} | manifest
+
+
+def test_a_lost_shard_is_told_and_only_it_is_made_again(project: Project) -> None:
+    file = project.features / "vit" / "blocks.0.maps.h5"
+    with store.Maps(file) as maps:
+        before = maps.images(0, 180)
+    (project.features / "vit" / "shards" / "2-of-2" / file.name).unlink()
+    with pytest.raises(UserError, match=r"of which .*2-of-2/blocks.0.maps.h5 is missing"):
+        store.Maps(file)
+    assert project.jobs() == {"extract_vit_scenes_new_2_of_2": 1, "join_shards": 1}
+    project.snakemake("features")
+    with store.Maps(file) as maps:
+        assert (maps.images(0, 180) == before).all()
+    assert project.jobs() == {}
+
+
+def test_more_shards_than_images_are_refused(project: Project) -> None:
+    project.study["datasets"]["scenes"]["shards"] = 181
+    result = project.snakemake("features", "--dry-run", check=False)
+    assert result.returncode == 1
+    assert "datasets.scenes.shards: found 181, expected at most one for each of 180 images" in result.stderr
