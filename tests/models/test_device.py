@@ -21,6 +21,11 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
     assert device_name(torch.device("cpu")) == "cpu"
 
 
+def test_a_gpu_is_told_by_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"NVIDIA {device}")
+    assert device_name(torch.device("cuda:1")) == "cuda: NVIDIA cuda:1"
+
+
 def test_products_are_in_full_float32():
     exact_arithmetic()
     assert torch.get_float32_matmul_precision() == "highest"

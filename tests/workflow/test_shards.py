@@ -25,7 +25,7 @@ pytestmark = pytest.mark.workflow
 
 
 class Project:
-    """The workflow in a folder of its own, with two untrained networks on images in two shards."""
+    """The workflow in a folder of its own, with one untrained network on images in two shards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,10 +35,7 @@ class Project:
         tiny = yaml.safe_load(TINY.read_text())
         self.study = tiny | {
             "datasets": {"scenes": {"source": "scenes", "train": 120, "test": 60, "size": 32, "shards": 2}},
-            "models": {
-                "vit": tiny["models"]["vit"] | {"layers": ["blocks.0"]},
-                "resnet": tiny["models"]["untrained"] | {"layers": ["layer4"], "control": False},
-            },
+            "models": {"vit": tiny["models"]["vit"] | {"layers": ["blocks.0"]}},
             "analyses": {name: {"datasets": []} for name in ANALYSES if name != "concepts"},
         }
 
@@ -94,16 +91,15 @@ def project(finished: Project) -> Iterator[Project]:
 
 def test_every_shard_is_a_job_with_its_own_file_and_benchmark(finished: Project) -> None:
     results = finished.folder / "results"
-    for model, layer in (("vit", "blocks.0"), ("resnet", "layer4")):
-        for number in (1, 2):
-            assert (finished.features / model / "shards" / f"{number}-of-2" / f"{layer}.maps.h5").is_file()
-            name = f"{model}.new.{number}-of-2"
-            assert (results / "benchmarks" / "extract_features" / "scenes" / f"{name}.tsv").is_file()
-            assert "used" in (results / "logs" / "extract_features" / "scenes" / f"{name}.log").read_text()
-        attributes = store.read_attributes(finished.features / model / f"{layer}.h5")
-        assert len(json.loads(attributes["shards"])) == 2
-        assert attributes["device"].startswith(("cpu", "cuda: "))
-        assert attributes["precision"] == "float32"
+    for number in (1, 2):
+        assert (finished.features / "vit" / "shards" / f"{number}-of-2" / "blocks.0.maps.h5").is_file()
+        name = f"vit.new.{number}-of-2"
+        assert (results / "benchmarks" / "extract_features" / "scenes" / f"{name}.tsv").is_file()
+        assert "used" in (results / "logs" / "extract_features" / "scenes" / f"{name}.log").read_text()
+    attributes = store.read_attributes(finished.features / "vit" / "blocks.0.h5")
+    assert len(json.loads(attributes["shards"])) == 2
+    assert attributes["device"].startswith(("cpu", "cuda: "))
+    assert attributes["precision"] == "float32"
 
 
 def test_the_results_are_those_of_one_shard_wherever_they_lie(finished: Project, tmp_path: Path) -> None:
@@ -112,7 +108,7 @@ def test_the_results_are_those_of_one_shard_wherever_they_lie(finished: Project,
     plain.snakemake("features")
     moved = tmp_path / "moved"
     shutil.copytree(finished.features, moved)
-    for name in ("vit/blocks.0.h5", "vit/blocks.0.maps.h5", "resnet/layer4.h5", "resnet/layer4.maps.h5"):
+    for name in ("vit/blocks.0.h5", "vit/blocks.0.maps.h5"):
         same(plain.features / name, finished.features / name)
         same(plain.features / name, moved / name)
 
@@ -132,25 +128,23 @@ def test_what_is_finished_keeps_its_shards(project: Project, shards: int) -> Non
 
 def test_a_further_layer_or_model_runs_only_its_own_shards(project: Project) -> None:
     project.study["models"]["vit"]["layers"] = ["blocks.0", "norm"]
-    project.study["models"]["other"] = project.study["models"]["resnet"] | {"weights": {"source": "random", "seed": 9}}
+    project.study["models"]["other"] = project.study["models"]["vit"] | {"weights": {"source": "random", "seed": 9}}
     passes = [f"extract_{model}_scenes_new_{number}_of_2" for model in ("vit", "other") for number in (1, 2)]
-    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 4}
+    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 6}
 
 
 @pytest.mark.parametrize("change", ["model", "data set", "precision"])
 def test_what_is_made_anew_is_made_in_the_shards_that_are_asked_for_now(project: Project, change: str) -> None:
     project.study["datasets"]["scenes"]["shards"] = 3
-    models = ["vit", "resnet"]
     if change == "model":
         project.study["models"]["vit"]["weights"]["seed"] = 5
-        models = ["vit"]
     if change == "data set":
         project.study["datasets"]["scenes"]["seed"] = 5
     if change == "precision":
         project.study["compute"] = {"precision": "bfloat16"}
     manifest = {"make_manifest_scenes": 1} if change == "data set" else {}
-    passes = [f"extract_{model}_scenes_new_{number}_of_3" for model in models for number in (1, 2, 3)]
-    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 2 * len(models)} | manifest
+    passes = [f"extract_vit_scenes_new_{number}_of_3" for number in (1, 2, 3)]
+    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 2} | manifest
 
 
 def test_a_lost_shard_is_told_and_only_it_is_made_again(project: Project) -> None:
