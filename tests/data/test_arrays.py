@@ -101,6 +101,9 @@ def test_masks(tmp_path: Path, name: str) -> None:
         ({"images": IMAGES, "labels": LABELS}, {"images": {"dev": "images"}}, "the split 'dev'"),
         ({"images": IMAGES, "m": IMAGES[..., 0]}, {"masks": "m"}, "needs `concepts`"),
         ({"images": IMAGES, "m": IMAGES[:, :3, :, 0]}, {"masks": "m"}, r"shape \(5, 3, 7\)"),
+        ({"images": IMAGES, "labels": LABELS + 2**32}, {"classes": ["a", "b", "c"]}, "from 4294967296 to 4294967298"),
+        ({"images": IMAGES, "labels": LABELS + 10**6}, {}, "class number 1000002, expected 0 to 99,999"),
+        ({"images": IMAGES, "labels": LABELS - 2}, {}, "class numbers from -2 to 0, expected 0 to 0"),
         ({"x_train": IMAGES, "x_test": IMAGES, "y_train": LABELS}, {}, "`labels` name arrays for train, its `images`"),
     ],
 )

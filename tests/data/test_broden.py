@@ -212,6 +212,12 @@ def test_short_rows(mini: Path) -> None:
         read(mini)
 
 
+def test_tables_in_another_encoding(mini: Path) -> None:
+    (mini / "label.csv").write_bytes((mini / "label.csv").read_bytes().replace(b"door", b"T\xfcr"))
+    with pytest.raises(UserError, match=r"label\.csv' cannot be read .*expected a CSV table in UTF-8"):
+        read(mini)
+
+
 def test_wrong_label_maps(mini: Path) -> None:
     dataset = read(mini)
     path = mini / "images" / dataset.row(0).maps[0][1]
@@ -236,7 +242,7 @@ def test_unknown_image_label_and_paths_outside(mini: Path) -> None:
     dataset = read(mini)
     with pytest.raises(UserError, match=r"line 6 of index\.csv has the label number 99"):
         dataset.segmentation(4)
-    with pytest.raises(UserError, match=r"line 7 of .*index\.csv' names the file .* outside"):
+    with pytest.raises(UserError, match=r"line 7 of .*index\.csv' names .* outside"):
         dataset.segmentation(5)
 
 
@@ -271,6 +277,17 @@ def test_segmentation_file_of_whole_image_labels_alone(mini: Path, tmp_path: Pat
         count = len(file["id"])
         assert file["layers"].shape == (count, 1, 28, 28) and not file["layers"][...].any()
         assert (np.diff(file["image_label_offset"][...]) > 0).all()
+
+
+def test_nothing_is_written_outside(tmp_path: Path, save: Callable[..., Path]) -> None:
+    save(tmp_path / "data" / "images" / "a.png")
+    save(tmp_path / "data" / "labels" / "a.png", np.zeros((12, 16), np.uint8))
+    table = '[{"value": 0, "name": "sky", "category": "x/../../../../escaped"}]'
+    (tmp_path / "data" / "classes.json").write_text(table)
+    dataset = open_dataset({"source": "segmentation", "path": str(tmp_path / "data")})
+    with pytest.raises(UserError, match=r"names 'images/a_x/\.\./.*', which lies outside of"):
+        write_broden(dataset, tmp_path / "deep" / "copy")
+    assert not list(tmp_path.rglob("*escaped*"))
 
 
 def test_writer_refuses(mini: Path, tmp_path: Path, segmented: Path) -> None:

@@ -90,6 +90,9 @@ def test_unknown_values_are_counted(tmp_path: Path) -> None:
         ([{"value": 1, "name": "a"}, {"value": 1, "name": "b"}], "gives the value 1 to two classes"),
         ([{"name": "a"}], "cannot be read"),
         ({"classes": 3}, "cannot be read"),
+        ({"classes": ["sky"], "void": "black"}, "cannot be read"),
+        ({str(value): str(value) for value in range(70_000)}, "names 70000 classes; expected 1 to 65,535"),
+        ("value,name\n1,sky\x00\n" + "x" * 200_000, "cannot be read"),
         ("value,title\n1,sky\n", "cannot be read"),
         ("name,r,g,b\nsky,1,2,x\n", "cannot be read"),
     ],
@@ -97,6 +100,16 @@ def test_unknown_values_are_counted(tmp_path: Path) -> None:
 def test_wrong_tables(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         table(tmp_path, content)
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    for name in ("classes.csv", "classes.json"):
+        (tmp_path / name).write_bytes(b"value,name\n1,stra\xdfe\n")
+        with pytest.raises(UserError, match=rf"{name}' cannot be read"):
+            read_class_table(tmp_path / name)
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"deep\.json' cannot be read"):
+        read_class_table(tmp_path / "deep.json")
 
 
 def test_missing_table(tmp_path: Path) -> None:

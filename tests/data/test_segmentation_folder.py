@@ -84,6 +84,13 @@ def test_missing_folders(tmp_path: Path, save: Save) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize("key", ["images", "masks"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc"])
+def test_subfolders_stay_inside(segmented: Path, key: str, name: str) -> None:
+    with pytest.raises(UserError, match=rf"The data set's `{key}` names '{name}', which lies outside of"):
+        read(segmented, **{key: name})
+
+
 def test_turned_photographs_are_measured_upright(tmp_path: Path, save: Save) -> None:
     (tmp_path / "classes.json").write_text(json.dumps(["sky"]))
     exif = Image.Exif()

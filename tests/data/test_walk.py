@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from intermodel.data.walk import find_images, inner_path, is_image
+from intermodel.data.walk import Found, find_images, inner_path, is_image
 from intermodel.engine.errors import UserError
 
 Save = Callable[..., Path]
@@ -44,8 +44,14 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path, save: Save) -> None
     (root / "again.png").symlink_to(root / "inside.png")
     assert find_images(root).images == ("again.png", "inside.png")
     (root / "out.png").symlink_to(outside)
-    with pytest.raises(UserError, match=r"out\.png' is a link to .*outside of the data folder"):
+    with pytest.raises(UserError, match=r"out\.png' leads by a link to .*outside of the data folder"):
         find_images(root)
+
+
+def test_pipes_are_not_opened(tmp_path: Path, save: Save) -> None:
+    save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert find_images(tmp_path) == Found(("a.png",), 1)
 
 
 def test_links_to_folders_are_refused(tmp_path: Path, save: Save) -> None:
@@ -79,8 +85,16 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../out.png", "a/../../out.png", "/etc/passwd"])
 def test_names_from_tables_stay_inside(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match=r"line 3 names the file .* outside"):
+    with pytest.raises(UserError, match=r"line 3 names .* outside"):
         inner_path(tmp_path, name, "line 3")
+
+
+def test_names_from_tables_do_not_follow_links_out(tmp_path: Path, save: Save) -> None:
+    save(tmp_path / "outside" / "a.png")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "sub").symlink_to(tmp_path / "outside", target_is_directory=True)
+    with pytest.raises(UserError, match=r"sub/a\.png' leads by a link to .*outside of the data folder"):
+        inner_path(tmp_path / "root", "sub/a.png", "line 3")
 
 
 def test_suffixes() -> None:

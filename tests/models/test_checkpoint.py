@@ -1,7 +1,10 @@
 import argparse
 import hashlib
+import io
 import json
 import os
+import pickle
+import random
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,66 @@ def test_training_options_do_no_harm_but_code_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"a.pth holds objects that can only be read by running code.*getcwd") as error:
         read_checkpoint(path)
     assert "\n" not in str(error.value)
+
+
+class WritesFile:
+    """What a stranger's checkpoint could do: here it would only write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return exec, (f"open({str(self.path)!r}, 'w').close()",)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    proof = tmp_path / "code was run"
+    content = {"state_dict": STATE, "harm": WritesFile(proof)}
+    # The payload works where it is trusted.
+    pickle.loads(pickle.dumps(content))
+    assert proof.exists()
+    proof.unlink()
+    files = {}
+    for new in (True, False):
+        files[f"torch {new}"] = buffer = io.BytesIO()
+        torch.save(content, buffer, _use_new_zipfile_serialization=new)
+    for protocol in range(6):
+        files[f"pickle {protocol}"] = io.BytesIO(pickle.dumps(content, protocol))
+    program = torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+    torch.jit.save(program, files.setdefault("program", io.BytesIO()))
+    path = tmp_path / "weights.pth"
+    for kind, buffer in files.items():
+        path.write_bytes(buffer.getvalue())
+        with pytest.raises(UserError) as error:
+            read_checkpoint(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value), kind
+        if kind.startswith("torch"):
+            assert "only be read by running code from the file, which is refused" in str(error.value)
+        if kind == "program":
+            assert "is a TorchScript program, which is not run" in str(error.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.pth"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
+def test_damaged_checkpoints_raise_nothing_else(tmp_path, file, kind):
+    path = tmp_path / "damaged.bin"
+    if kind != "safetensors":
+        torch.save({"state_dict": STATE}, file, _use_new_zipfile_serialization=kind == "zip")
+    whole, generator = file.read_bytes(), random.Random(kind)
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(generator.choice([1, 2, 4])):
+            content[generator.randrange(min(len(content), 400))] = generator.choice([0, 255, generator.randrange(256)])
+        path.write_bytes(content[: generator.randrange(len(content))] if generator.random() < 0.2 else content)
+        try:
+            unwrap(read_checkpoint(path), None, path)
+        except UserError as error:
+            refused += 1
+            assert str(path) in str(error) and "\n" not in str(error)
+    assert refused > 100
 
 
 def test_a_truncated_or_foreign_file_is_named(tmp_path, file):

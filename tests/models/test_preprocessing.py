@@ -116,6 +116,14 @@ def test_an_image_that_does_not_fit_without_resizing_is_refused():
         Preprocessing((8, 8), resize="none", crop="none").pixels(np.zeros((9, 9, 3), np.uint8))
 
 
+def test_an_image_that_resizing_would_make_gigantic_is_refused():
+    line = np.zeros((1, 20_000, 3), np.uint8)
+    with pytest.raises(UserError, match=r"'line' has 1x20000 pixels .* makes 224x4480000 of it; set resize: squash"):
+        Preprocessing((224, 224)).pixels(line, "The image 'line'")
+    assert Preprocessing((224, 224), resize="squash").pixels(line).shape == (224, 224, 3)
+    assert Preprocessing((224, 224)).pixels(np.zeros((1, 1, 3), np.uint8)).shape == (224, 224, 3)
+
+
 def test_input_of_another_network_is_noticed():
     plain = Preprocessing((4, 4), resize="none")
     normalised = Preprocessing((4, 4), resize="none", mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import h5py
@@ -81,6 +82,49 @@ def test_truncated_files_are_refused(tmp_path_factory: pytest.TempPathFactory, s
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(UserError, match="delete it and run again"):
         store.read_pooled(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_raise_nothing_else(tmp_path: Path) -> None:
+    whole = write_pooled(tmp_path / "whole.h5", np.arange(6.0).reshape(3, 2)).read_bytes()
+    path, generator = tmp_path / "a.h5", Random(0)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for _ in range(generator.choice([1, 2, 4])):
+            content[generator.randrange(min(len(content), 1000))] = generator.randrange(256)
+        path.write_bytes(content)
+        try:
+            store.read_pooled(path)
+        except UserError as error:
+            refused += 1
+            assert str(path) in str(error) and "run again" in str(error) and "\n" not in str(error)
+    assert refused > 100
+
+
+def test_the_damaged_one_of_two_files_is_named(tmp_path: Path) -> None:
+    good = write_pooled(tmp_path / "good.h5", np.zeros((3, 2)))
+    bad = write_pooled(tmp_path / "bad.h5", np.zeros((3, 2)))
+    for first, second in ((good, bad), (bad, good)):
+        with (
+            pytest.raises(UserError, match=r"bad\.h5 is damaged \(.*\); delete it and run again"),
+            store.open_file(first) as one,
+            store.open_file(second) as two,
+        ):
+            {str(first): one, str(second): two}[str(bad)]["lost"]
+    with pytest.raises(KeyError, match="of the caller"), store.open_file(good):
+        raise KeyError("of the caller")
+
+
+def test_files_of_another_study_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "layer4.h5"
+    with store.create(path, dataset="scenes", model="vit", layer="norm", dataset_fingerprint="12"):
+        pass
+    store.check_origin(path, dataset="scenes", model="vit", layer="norm", dataset_fingerprint="12", unknown="x")
+    with pytest.raises(UserError, match=r"layer4\.h5 holds model 'vit' where model 'resnet' was expected; it belongs"):
+        store.check_origin(path, dataset="scenes", model="resnet")
+    with pytest.raises(UserError, match="holds dataset fingerprint '12', layer 'norm' where dataset fingerprint '34'"):
+        store.check_origin(path, layer="head", dataset_fingerprint="34")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

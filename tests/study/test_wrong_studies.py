@@ -90,6 +90,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     # Names
     "name with a space": ({"models/a b": RESNET}, [("models.a b", "found the name 'a b'", "letters, digits")]),
     "name that is a number": ({"models/1e5": RESNET}, [("models.1e5", "'1e5'", "would take for a number")]),
+    "name with a newline": ({"models": {"a\n": RESNET}}, [("models.a\\n", "found the name 'a\\n'")]),
     "name with a slash": ({"models": {"a/b": RESNET}}, [("models.a/b", "found the name 'a/b'")]),
     "name that starts with a dot": ({"models/.a": RESNET}, [("models..a", "starting with a letter or digit")]),
     "name that holds the separator": ({"models/a__b": RESNET}, [("models.a__b", "'__'", "rename it")]),

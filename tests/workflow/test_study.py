@@ -30,7 +30,7 @@ class Project:
         shutil.copy(ROOT / "Snakefile", folder)
         self.study = yaml.safe_load(TINY.read_text())
 
-    def snakemake(self, *arguments: str) -> str:
+    def snakemake(self, *arguments: str, code: int = 0) -> str:
         path = self.folder / "study.yaml"
         path.write_text(yaml.safe_dump(self.study, sort_keys=False))
         result = subprocess.run(
@@ -42,7 +42,7 @@ class Project:
             check=False,
         )
         output = result.stdout + result.stderr
-        assert result.returncode == 0, output
+        assert result.returncode == code, output
         return output
 
     def jobs(self) -> dict[str, int]:
@@ -173,6 +173,31 @@ def test_an_edited_function_runs_what_imports_it(project: Project) -> None:
     assert jobs["compare_models"] == 6
     untouched = ("factorise_representation", "tally_concepts", "probe_model", "extract_vit_scenes_have")
     assert not set(untouched) & set(jobs), jobs
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("cut", "is not a readable HDF5 file ("),
+        ("another model's", "holds layer 'layer4', model 'untrained' where layer 'norm', model 'vit' was expected;"),
+    ],
+)
+def test_features_that_are_not_what_their_place_says(finished: Project, damage: str, sentence: str) -> None:
+    name = "results/features/scenes/vit/norm.h5"
+    path = finished.folder / name
+    content, times = path.read_bytes(), path.stat()
+    other = (finished.folder / "results/features/scenes/untrained/layer4.h5").read_bytes()
+    path.write_bytes(content[: len(content) // 2] if damage == "cut" else other)
+    basis = "results/similarity/scenes/vit/norm.basis.h5"
+    kept = (finished.folder / basis).read_bytes()
+    output = finished.snakemake(basis, "results/probe/scenes/vit.h5", code=1)
+    assert output.count(f"error: {name} {sentence}") == 2
+    assert "Traceback" not in output
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    finished.snakemake("all")
+    assert finished.jobs() == {}
+    assert (finished.folder / basis).read_bytes() == kept
 
 
 @pytest.mark.browser

@@ -5,5 +5,8 @@ with job(snakemake.log[0], snakemake.output):
     import json
 
     from intermodel.similarity.intervals import subsample_similarity
+    from intermodel.store import check_origin
 
+    for path in snakemake.input.features:
+        check_origin(path, **snakemake.wildcards)
     subsample_similarity(snakemake.input.features, snakemake.output[0], **json.loads(snakemake.params.settings))

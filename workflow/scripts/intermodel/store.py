@@ -49,8 +49,33 @@ def write_attributes(target: h5py.Group, attributes: Mapping[str, Any]) -> None:
         target.attrs[name] = value
 
 
-def open_file(path: PathLike) -> h5py.File:
-    """Open a finished file for reading.
+class FinishedFile(h5py.File):  # type: ignore[misc]
+    """A finished HDF5 file for reading; damage that is met inside its `with` block becomes a `UserError`."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        damage = error if isinstance(error, OSError | KeyError | RuntimeError) else None
+        if damage is not None and not (self and _is_read_from(self, traceback)):
+            damage = None
+        path = self.filename if damage is not None else ""
+        super().__exit__(kind, error, traceback)
+        if damage is not None:
+            raise UserError(f"{path} is damaged ({_first_line(damage)}); delete it and run again.") from error
+
+
+def _is_read_from(file: h5py.File, traceback: TracebackType | None) -> bool:
+    """Whether an exception came out of h5py while it read this file (several may be open)."""
+    while traceback is not None:
+        source = traceback.tb_frame.f_locals.get("self")
+        if isinstance(source, h5py.HLObject | h5py.AttributeManager):
+            return bool(h5py.h5i.get_file_id(source._id) == file.id)
+        traceback = traceback.tb_next
+    return False
+
+
+def open_file(path: PathLike) -> FinishedFile:
+    """Open a finished file for reading, best in a `with` statement (see `FinishedFile`).
 
     Raises
     ------
@@ -61,12 +86,13 @@ def open_file(path: PathLike) -> h5py.File:
     if not path.exists():
         raise UserError(f"{path} does not exist; run the workflow to make it.")
     try:
-        file = h5py.File(path, "r", locking=False)
-    except OSError as error:
+        file = FinishedFile(path, "r", locking=False)
+        complete = file.attrs.get("complete", False)
+    except (OSError, RuntimeError, KeyError) as error:
         raise UserError(
             f"{path} is not a readable HDF5 file ({_first_line(error)}); delete it and run again."
         ) from error
-    if not file.attrs.get("complete", False):
+    if not complete:
         file.close()
         raise UserError(f"{path} is not complete (its writer was interrupted); delete it and run again.")
     if "shards" in file.attrs:
@@ -185,7 +211,7 @@ class Maps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._file.__exit__(kind, error, traceback)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -213,6 +239,35 @@ class Maps:
         size = max(1, int(memory_mb * 2**20 / max(1, images * height * width * 4)))
         for start in range(0, units, size):
             yield start, min(units, start + size)
+
+
+def check_origin(path: PathLike, **expected: str) -> None:
+    """Make sure that a file holds what its place says, e.g. after files of another study were copied there.
+
+    Parameters
+    ----------
+    path
+        A finished file.
+    expected
+        Attributes and their values, e.g. ``dataset``, ``model``, ``layer``, ``dataset_fingerprint``; those that the
+        file lacks are not compared.
+
+    Raises
+    ------
+    UserError
+        If one of them differs.
+    """
+    attributes = read_attributes(path)
+    wrong = [name for name in sorted(expected) if attributes.get(name, expected[name]) != expected[name]]
+    if wrong:
+        found, wanted = (
+            ", ".join(f"{name.replace('_', ' ')} {values[name]!r}" for name in wrong)
+            for values in (attributes, expected)
+        )
+        raise UserError(
+            f"{path} holds {found} where {wanted} was expected; it belongs to another study or another place: put it "
+            "back there, or delete it, and run again."
+        )
 
 
 def align(

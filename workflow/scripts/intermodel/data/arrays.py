@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,9 @@ KEYS: dict[str, Any] = {
     "concepts": None,
     "void": None,
 }
+
+# Numbers beyond it are no classes but something else; they would each be given a name.
+MOST_CLASSES = 100_000
 
 #: Names that are tried where the specification gives none: alone, or one for each split.
 USUAL = {
@@ -130,20 +135,40 @@ class _Content:
 
     def __init__(self, path: str) -> None:
         self.name = f"the file {path!r}"
-        try:
+        if not Path(path).is_file():
+            raise UserError(f"There is no file {path!r}; correct the data set's `path`.")
+        with self._reading():
             if path.lower().endswith(".npz"):
                 with np.load(path, allow_pickle=False) as archive:
-                    self._arrays: Any = {key: archive[key] for key in archive.files}
+                    self._arrays: dict[str, Any] = {key: archive[key] for key in archive.files}
             else:
-                self._arrays = h5py.File(path, "r", locking=False)
-        except FileNotFoundError as error:
-            raise UserError(f"There is no file {path!r}; correct the data set's `path`.") from error
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+                self._arrays = self._datasets(h5py.File(path, "r", locking=False))
+        self.keys = sorted(self._arrays)
+
+    def _datasets(self, file: h5py.File) -> dict[str, Any]:
+        """Data sets of an HDF5 file by name, after checking that their values lie in this very file."""
+        found = {}
+        for name in file:
+            if isinstance(file.get(name, getlink=True), h5py.ExternalLink) or getattr(file[name], "external", None):
+                raise UserError(
+                    f"{self.name} takes the array {name!r} from another file; give a file that holds its arrays itself."
+                )
+            if isinstance(file[name], h5py.Dataset):
+                found[name] = file[name]
+        return found
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What goes wrong in the block is told as damage of this file."""
+        try:
+            yield
+        except (OSError, ValueError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            if isinstance(error, UserError):
+                raise
             raise UserError(
-                f"{self.name} is not a readable .npz or HDF5 file ({str(error).splitlines()[0]}); arrays of Python "
-                "objects are not read."
+                f"{self.name} is not a readable .npz or HDF5 file, or is damaged ({_first_line(error)}); arrays of "
+                "Python objects are not read."
             ) from error
-        self.keys = sorted(key for key in self._arrays if hasattr(self._arrays[key], "shape"))
 
     def shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._arrays[name].shape)
@@ -153,13 +178,19 @@ class _Content:
         return kind
 
     def whole(self, name: str) -> NDArray[Any]:
-        return np.asarray(self._arrays[name][...])
+        with self._reading():
+            return np.asarray(self._arrays[name][...])
 
     def row(self, name: str, row: int) -> NDArray[Any]:
-        return np.asarray(self._arrays[name][row])
+        with self._reading():
+            return np.asarray(self._arrays[name][row])
 
     def has(self, name: str) -> bool:
         return name in self._arrays
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _content(path: str) -> _Content:
@@ -241,6 +272,11 @@ def _classes(content: _Content, given: str | list[str] | None, numbers: list[NDA
         values = content.whole(name)
         return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
     highest = max((int(part.max()) for part in numbers if part.size), default=-1)
+    if highest >= MOST_CLASSES:
+        raise UserError(
+            f"{content.name} has the class number {highest}, expected 0 to {MOST_CLASSES - 1:,}; correct its "
+            "labels, or name the classes with `classes`."
+        )
     return [str(number) for number in range(highest + 1)]
 
 

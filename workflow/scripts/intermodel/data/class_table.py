@@ -18,6 +18,7 @@ from intermodel.engine.errors import UserError
 
 VOID_NAMES = ("void", "ignore")
 UNLABELLED_NAMES = ("unlabelled", "unlabeled")
+MOST_LABELS = 2**16 - 1  # label maps are stored with 16 bits, 0 is unlabelled
 
 #: A value of a greyscale label map, or R * 65536 + G * 256 + B of a coloured one.
 Value = int
@@ -143,13 +144,13 @@ def read_class_table(
             rows, settings = _rows_of_csv(path)
         else:
             rows, settings = _rows_of_json(json.loads(path.read_text(encoding="utf-8-sig")))
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        voids = _values(settings.get("void") if void is None else void)
+        blanks = _values(settings.get("unlabelled") if unlabelled is None else unlabelled)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
         raise UserError(
             f'{name} cannot be read ({error}); expected JSON such as {{"classes": ["sky", "road"], "void": 255}} '
             "or CSV with the columns value,name[,category] or name,r,g,b[,category]."
         ) from error
-    voids = _values(settings.get("void") if void is None else void)
-    blanks = _values(settings.get("unlabelled") if unlabelled is None else unlabelled)
     kept: list[Mapping[str, Any]] = []
     for row in rows:
         if row["name"].lower() in VOID_NAMES:
@@ -158,8 +159,8 @@ def read_class_table(
             blanks |= {row["value"]}
         elif row["value"] not in voids | blanks:
             kept.append(row)
-    if not kept:
-        raise UserError(f"{name} names no class; add at least one.")
+    if not 0 < len(kept) <= MOST_LABELS:
+        raise UserError(f"{name} names {len(kept) or 'no'} class{'es' if kept else ''}; expected 1 to {MOST_LABELS:,}.")
     labels = tuple(Label(number, row["name"], row.get("category") or category) for number, row in enumerate(kept, 1))
     _check_unique([row["value"] for row in kept], f"{name} gives the value", "to two classes")
     _check_unique([f"{label.name} ({label.category})" for label in labels], f"{name} names", "twice")

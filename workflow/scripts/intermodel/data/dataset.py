@@ -103,14 +103,16 @@ def make_index(
         raise UserError(
             f"{where} holds the image id {str(unique[count > 1][0])!r} more than once; every image needs its own id."
         )
-    numbers = np.full(len(names), -1, np.int32) if labels is None else np.asarray(labels).astype(np.int32)
+    numbers = np.full(len(names), -1) if labels is None else np.asarray(labels)
     if numbers.min() < -1 or numbers.max() >= len(classes):
         raise UserError(
             f"{where} has class numbers from {numbers.min()} to {numbers.max()}, expected 0 to {len(classes) - 1} "
             f"for its {len(classes)} classes, or -1 for none; correct the labels or the list of classes."
         )
     parts = np.asarray([""] * len(names) if splits is None else splits, dtype=np.str_)
-    return Index(names, numbers, parts, tuple(classes), tuple(categories), tuple(concepts), dict(notes or {}))
+    return Index(
+        names, numbers.astype(np.int32), parts, tuple(classes), tuple(categories), tuple(concepts), dict(notes or {})
+    )
 
 
 class Dataset(ABC):

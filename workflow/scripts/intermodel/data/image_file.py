@@ -8,6 +8,8 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,29 @@ PathLike = str | os.PathLike[str]
 # What Pillow and its codecs raise on broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, MemoryError)
 _ORIENTATION = 0x0112  # the EXIF tag
+# What the suffixes of `walk.SUFFIXES` stand for. Pillow knows more, and would hand PostScript to an interpreter.
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+
+
+@contextmanager
+def _opened(path: PathLike, what: str) -> Iterator[Image.Image]:
+    """Open an image file; what goes wrong in the block is told as the fault of this file, which is called `what`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # e.g. broken EXIF beside good pixels
+            with Image.open(path, formats=_FORMATS) as image:
+                yield image
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"the {what} {str(path)!r} does not exist") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"the {what} {str(path)!r} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; scale it down"
+        ) from error
+    except _BROKEN as error:
+        size = Path(path).stat().st_size if Path(path).exists() else 0
+        raise UserError(f"the {what} {str(path)!r} ({size:,} bytes) cannot be decoded ({_reason(error)})") from error
 
 
 def read_image(path: PathLike) -> NDArray[np.uint8]:
@@ -34,23 +59,9 @@ def read_image(path: PathLike) -> NDArray[np.uint8]:
     UserError
         If the file is missing, truncated, not an image, or of a kind that has no definite RGB values.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # e.g. broken EXIF beside good pixels
-            with Image.open(path) as image:
-                image.load()
-                return to_rgb(ImageOps.exif_transpose(image), str(path))
-    except UserError:
-        raise
-    except FileNotFoundError as error:
-        raise UserError(f"the image {str(path)!r} does not exist") from error
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"the image {str(path)!r} is larger than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; scale it down"
-        ) from error
-    except _BROKEN as error:
-        size = Path(path).stat().st_size if Path(path).exists() else 0
-        raise UserError(f"the image {str(path)!r} ({size:,} bytes) cannot be decoded ({_reason(error)})") from error
+    with _opened(path, "image") as image:
+        image.load()
+        return to_rgb(ImageOps.exif_transpose(image), str(path))
 
 
 def to_rgb(image: Image.Image, name: str) -> NDArray[np.uint8]:
@@ -88,14 +99,9 @@ def image_size(path: PathLike) -> tuple[int, int]:
     UserError
         If the file is missing or not an image.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                width, height = image.size
-                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    except _BROKEN as error:
-        raise UserError(f"the image {str(path)!r} cannot be opened ({_reason(error)})") from error
+    with _opened(path, "image") as image:
+        width, height = image.size
+        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (height, width) if turned else (width, height)
 
 
@@ -107,29 +113,20 @@ def read_label_map(path: PathLike) -> NDArray[np.integer]:
     UserError
         If the file cannot be decoded, or its compression would have changed the values.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if image.format in ("JPEG", "WEBP", "JPEG2000"):
-                    raise UserError(
-                        f"the label map {str(path)!r} is a {image.format} file, whose compression changes values; save "
-                        "label maps as PNG"
-                    )
-                image.load()
-                if image.mode in ("L", "P", "1") or image.mode.startswith("I"):
-                    return np.asarray(image).astype(np.int32)
-                if image.mode in ("RGB", "RGBA"):
-                    return np.asarray(image)[..., :3]
-                raise UserError(
-                    f"the label map {str(path)!r} has pixels of kind {image.mode!r}, expected greyscale, palette or RGB"
-                )
-    except UserError:
-        raise
-    except FileNotFoundError as error:
-        raise UserError(f"the label map {str(path)!r} does not exist") from error
-    except _BROKEN as error:
-        raise UserError(f"the label map {str(path)!r} cannot be decoded ({_reason(error)})") from error
+    with _opened(path, "label map") as image:
+        if image.format in ("JPEG", "WEBP"):
+            raise UserError(
+                f"the label map {str(path)!r} is a {image.format} file, whose compression changes values; save label "
+                "maps as PNG"
+            )
+        image.load()
+        if image.mode in ("L", "P", "1") or image.mode.startswith("I"):
+            return np.asarray(image).astype(np.int32)
+        if image.mode in ("RGB", "RGBA"):
+            return np.asarray(image)[..., :3]
+        raise UserError(
+            f"the label map {str(path)!r} has pixels of kind {image.mode!r}, expected greyscale, palette or RGB"
+        )
 
 
 def file_digest(path: PathLike) -> bytes:
@@ -157,4 +154,4 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
 def _reason(error: BaseException) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     # Pillow names the file object; the path is told anyway.
-    return "it is not an image" if text.startswith("cannot identify image file") else text
+    return "it is not an image of a kind that is read" if text.startswith("cannot identify image file") else text

@@ -74,6 +74,8 @@ def _state(file: Path | os.DirEntry[str]) -> str:
 
 
 def _tables(spec: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """The class table of an arrays data set, which may lie anywhere."""
+    """Class tables, which may lie anywhere."""
     if spec.get("source") == "arrays" and isinstance(spec.get("concepts"), str):
         yield "concepts", Path(spec["concepts"])
+    if spec.get("source") == "segmentation" and isinstance(spec.get("classes"), str):
+        yield "classes", Path(spec["path"], spec["classes"])

@@ -15,7 +15,7 @@ from intermodel.data.dataset import Dataset, Index, Segmentation, make_index
 from intermodel.data.folder import SPLIT_NAMES, split_of
 from intermodel.data.image_file import file_digest, image_size, read_image, read_label_map
 from intermodel.data.options import REQUIRED, options
-from intermodel.data.walk import find_images
+from intermodel.data.walk import find_images, inner_path
 from intermodel.engine.errors import UserError
 
 KEYS: dict[str, Any] = {
@@ -121,6 +121,8 @@ def _table(values: Mapping[str, Any]) -> ClassTable:
 
 def _folders(root: Path, images: str, masks: str) -> list[tuple[str, str, str]]:
     """(split or "", folder of images, folder of label maps), relative to the root."""
+    for key, name in (("images", images), ("masks", masks)):
+        inner_path(root, name, f"The data set's `{key}`")
     if (root / images).is_dir():
         pairs = [("", images, masks)]
     else:

@@ -17,7 +17,7 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Found:
-    """Relative posix paths of the images below a folder, sorted, and how many files are none."""
+    """Relative posix paths of the images below a folder, sorted, and how many files (pipes, devices) are none."""
 
     images: tuple[str, ...]
     others: int
@@ -80,8 +80,8 @@ def find_images(root: Path) -> Found:
                 )
             if is_image(name):
                 _stay(entry.path, inside)
-        if not is_image(name):
-            others += 1
+        if not is_image(name) or not (entry.is_file() or entry.is_symlink()):
+            others += 1  # a pipe or a device is no image, whatever it is called
             continue
         try:
             name.encode("utf-8")
@@ -92,18 +92,17 @@ def find_images(root: Path) -> Found:
 
 
 def inner_path(root: Path, name: str, where: str) -> Path:
-    """The file `name` below `root`, where `name` was read from a table.
+    """The file or folder `name` below `root`, where `name` was read from a table or a study.
 
     Raises
     ------
     UserError
-        If the name leads out of the folder; `where` tells what named it.
+        If the name, or a link on its way, leads out of the folder; `where` tells what named it.
     """
     path = root / name
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise UserError(f"{where} names the file {name!r}, which lies outside of {str(root)!r}; correct it.")
-    if path.is_symlink():
-        _stay(str(path), os.path.realpath(root))
+        raise UserError(f"{where} names {name!r}, which lies outside of {str(root)!r}; correct it.")
+    _stay(str(path), os.path.realpath(root))
     return path
 
 
@@ -111,6 +110,6 @@ def _stay(path: str, inside: str) -> None:
     target = os.path.realpath(path)
     if not target.startswith(inside + os.sep):
         raise UserError(
-            f"{path!r} is a link to {target!r}, outside of the data folder; copy the file there, or give the folder of "
-            "the originals in the study."
+            f"{path!r} leads by a link to {target!r}, outside of the data folder; copy the file there, or give the "
+            "folder of the originals in the study."
         )

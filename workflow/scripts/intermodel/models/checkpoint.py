@@ -143,12 +143,18 @@ def _read_pickle(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        damaged = "" if "GLOBAL" in str(error) else "is damaged, or "
         raise UserError(
-            f"{path} holds objects that can only be read by running code from the file, which is refused "
+            f"{path} {damaged}holds objects that can only be read by running code from the file, which is refused "
             f"({_culprit(error)}); in a place that you trust, load it and save only its tensors: "
             'safetensors.torch.save_file(state_dict, "weights.safetensors").'
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # on damaged bytes torch's reader fails in every way that Python knows
+        if "TorchScript" in str(error):
+            raise UserError(
+                f"{path} is a TorchScript program, which is not run; where you trust it, save the tensors of its "
+                'state_dict(): safetensors.torch.save_file(state_dict, "weights.safetensors").'
+            ) from error
         raise UserError(f"{path} is a truncated or damaged checkpoint ({one_line(error)}); fetch it again.") from error
 
 

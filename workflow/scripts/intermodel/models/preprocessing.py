@@ -30,6 +30,8 @@ _CHOICES = {
     "interpolation": ("bicubic", "bilinear", "nearest"),
     "channel_order": ("rgb", "bgr"),
 }
+# Of a resized image, before the crop: some 500 MB.
+MOST_PIXELS = 2**28 * 2 // 3
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
@@ -185,6 +187,11 @@ class Preprocessing:
             )
         height, width = image.shape[:2]
         new_width, new_height = self.resized(width, height)
+        if new_width * new_height > MOST_PIXELS:
+            raise UserError(
+                f"{name} has {height}x{width} pixels (height x width), so long and narrow that resize: {self.resize} "
+                f"makes {new_height}x{new_width} of it; set resize: squash, or remove the image."
+            )
         if (new_height, new_width) != (height, width):
             resized = Image.fromarray(image).resize((new_width, new_height), _FILTERS[self.interpolation])
             image = np.asarray(resized)

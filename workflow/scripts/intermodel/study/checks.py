@@ -32,7 +32,7 @@ def _names(study: Study) -> Iterator[Problem]:
     for kind, names in (("datasets", list(study.datasets)), ("models", list(study.models))):
         seen: dict[str, str] = {}
         for name in names:
-            if not NAME.match(name):
+            if not NAME.fullmatch(name):
                 yield Problem(
                     f"{kind}.{name}",
                     f"found the name {name!r}, expected letters, digits and . _ + - starting with a letter or digit",

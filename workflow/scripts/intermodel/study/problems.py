@@ -56,7 +56,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        # Whatever a key holds, its problem stays one line.
+        path = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in self.path)
+        return f"{path}: {self.message}"
 
 
 class StudyError(UserError):

@@ -174,22 +174,28 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]
     if not path.is_file():
         raise UserError(f"There is no file {str(path)!r}; a Broden folder holds index.csv, category.csv, label.csv and "
                         "one c_<category>.csv for each category.")  # fmt: skip
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval=None)
-        missing = [column for column in columns if column not in (reader.fieldnames or [])]
-        if missing:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return _rows_of(csv.DictReader(file, restval=None), path, columns)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{str(path)!r} cannot be read ({error}); expected a CSV table in UTF-8.") from error
+
+
+def _rows_of(reader: csv.DictReader[str], path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    missing = [column for column in columns if column not in (reader.fieldnames or [])]
+    if missing:
+        raise UserError(
+            f"{str(path)!r} has no column {missing[0]!r}; it has {', '.join(reader.fieldnames or []) or 'none'}."
+        )
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
             raise UserError(
-                f"{str(path)!r} has no column {missing[0]!r}; it has {', '.join(reader.fieldnames or []) or 'none'}."
+                f"{str(path)!r}, line {reader.line_num}, does not have {len(reader.fieldnames or [])} cells as its "
+                "heading has."
             )
-        rows = []
-        for row in reader:
-            if None in row or None in row.values():
-                raise UserError(
-                    f"{str(path)!r}, line {reader.line_num}, does not have {len(reader.fieldnames or [])} cells as its "
-                    "heading has."
-                )
-            rows.append((reader.line_num, row))
-        return rows
+        rows.append((reader.line_num, row))
+    return rows
 
 
 def _whole(text: str, path: Path, line: int, column: str) -> int:

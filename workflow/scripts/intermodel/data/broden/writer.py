@@ -15,6 +15,7 @@ from intermodel.data.broden.reader import Broden
 from intermodel.data.broden.tables import INDEX_COLUMNS
 from intermodel.data.dataset import Dataset
 from intermodel.data.image_file import encode_png
+from intermodel.data.walk import inner_path
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.publish import publish
@@ -63,12 +64,12 @@ def write_broden(dataset: Dataset, folder: str | os.PathLike[str]) -> None:
         image = dataset.image(i)
         layers, image_labels, size = _by_category(dataset, i)
         _add(sums, layers, image_labels, size)
-        _write(root / "images" / f"{names[i]}.png", encode_png(image))
+        _write(root / "images", f"{names[i]}.png", encode_png(image))
         cells: dict[str, list[str]] = {category: [] for category in dataset.categories}
         for category, layer in layers:
             name = f"{names[i]}_{category}_{len(cells[category]) + 1}.png"
             rgb = np.stack([layer & 255, layer >> 8, np.zeros_like(layer)], axis=-1).astype(np.uint8)
-            _write(root / "images" / name, encode_png(rgb))
+            _write(root / "images", name, encode_png(rgb))
             cells[category].append(name)
         for category, number in image_labels:
             cells[category].append(str(number))
@@ -150,8 +151,9 @@ def _unique_stems(ids: Sequence[str]) -> list[str]:
     return [stem if counts[stem] == 1 else name.replace(".", "_") for stem, name in zip(stems, ids)]
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(folder: Path, name: str, content: bytes) -> None:
     # The tables come last, so that a folder with an index is whole.
+    path = inner_path(folder, name, "The data set")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
