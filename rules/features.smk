@@ -33,7 +33,8 @@ for dataset in DATASETS:
                     PATHS.benchmark("extract_features", dataset, f"{model}.{job.name}")
                 conda:
                     "../envs/features.yaml"
-                threads: 1
+                # A GPU waits for decoded images unless the threads that decode have cores of their own.
+                threads: 1 + PLAN["gpu"] * STUDY.compute.workers
                 resources:
                     gpu=PLAN["gpu"],
                     mem_mb=growing(4000),
