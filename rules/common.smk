@@ -5,7 +5,8 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
+# Not workflow.basedir, which is another workflow's when this one is its module.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from intermodel.data.listing import listing_digests
@@ -37,6 +38,11 @@ try:
         check_files=workflow.is_main_process,
         layer_cache=STATE / "layers" if workflow.is_main_process else None,
     )
+    if workflow.modifier.modify_path(STUDY.paths.report) != STUDY.paths.report:
+        raise UserError(
+            "prefix: of the module intermodel is not supported, since the rules look for results on disk; remove it "
+            "and give the study a `results` folder instead."
+        )
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -103,7 +109,9 @@ def look_at_disk():
     }
 
 
-PLAN = frozen_plan(STATE, workflow.is_main_process, look_at_disk)
+PLAN = frozen_plan(
+    STATE, workflow.is_main_process, look_at_disk, text_digest(PATHS.results)
+)
 
 
 def shards_of(path, dataset):

@@ -50,6 +50,15 @@ def test_a_process_without_a_plan_looks_itself(tmp_path: Path) -> None:
     assert frozen_plan(tmp_path, False, lambda: {"present": ["a"]}) == {"present": ["a"]}
 
 
+def test_studies_of_one_process_have_plans_of_their_own(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        frozen_plan(tmp_path, True, lambda name=name: {"present": [name]}, name)
+    for name in ("first", "second"):
+        assert frozen_plan(tmp_path, False, never, name) == {"present": [name]}
+    for name in ("first", "second"):
+        del os.environ[f"{VARIABLE}_{name}"]
+
+
 def test_a_lost_plan_is_a_sentence(tmp_path: Path) -> None:
     frozen_plan(tmp_path, True, lambda: {"present": []})
     Path(os.environ[VARIABLE]).unlink()

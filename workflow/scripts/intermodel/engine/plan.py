@@ -25,7 +25,9 @@ VARIABLE = "INTERMODEL_PLAN"
 WEEK = 7 * 24 * 3600
 
 
-def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def frozen_plan(
+    folder: str | Path, is_main_process: bool, look: Callable[[], dict[str, Any]], name: str = ""
+) -> dict[str, Any]:
     """Return the plan of this run: made by `look` in the main process, read back everywhere else.
 
     Parameters
@@ -36,9 +38,13 @@ def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], di
         Whether this process is the one that the user started.
     look
         Finds out the plan; its result must survive JSON.
+    name
+        Letters and digits that tell this plan from others of the same process, which may hold several studies as
+        modules.
     """
-    if not is_main_process and VARIABLE in os.environ:
-        path = Path(os.environ[VARIABLE])
+    variable = f"{VARIABLE}_{name}" if name else VARIABLE
+    if not is_main_process and variable in os.environ:
+        path = Path(os.environ[variable])
         if not path.is_file():
             raise UserError(
                 f"{path}, the plan of this run, is gone or cannot be seen from here; jobs need the working folder on a "
@@ -49,10 +55,10 @@ def frozen_plan(folder: str | Path, is_main_process: bool, look: Callable[[], di
         return frozen
     plan = look()
     folder = Path(folder).resolve()
-    path = folder / f"plan-{os.getpid()}.json"
+    path = folder / ("-".join(filter(None, ["plan", str(os.getpid()), name])) + ".json")
     with publish(path) as temporary:
         temporary.write_text(json.dumps(plan, sort_keys=True), encoding="utf-8")
-    os.environ[VARIABLE] = str(path)
+    os.environ[variable] = str(path)
     for old in folder.glob("plan-*.json"):
         with suppress(FileNotFoundError):  # another run may be tidying up as well
             if time.time() - old.stat().st_mtime > WEEK:
