@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 STUDY ?= config/study.yaml
+KILLS ?= 20
 # Options after the target: --configfile takes every word that follows.
 OPTIONS = --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
@@ -30,12 +31,23 @@ demo: $(VENV)/installed ## Run the demo study and say where its report is.
 
 run: demo ## The same with STUDY=path/to/study.yaml.
 
+resume: $(VENV)/installed ## Go on with STUDY after a crash or a power cut: unlock, remake what was left half done.
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m intermodel.engine.running
+	$(BIN)/snakemake --unlock $(OPTIONS)
+	$(BIN)/snakemake report --rerun-incomplete $(OPTIONS)
+
 demo-models: $(VENV)/installed ## Train the demo's own weights anew (some 50 CPU minutes) and print their digests.
 	$(BIN)/snakemake training --cores $(CORES) --configfile config/demo_models.yaml
 	sha256sum results/demo_models/training/*.safetensors
 
 test: $(VENV)/installed ## Run the whole test suite.
 	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: $(VENV)/installed ## Compare with bare limits and independent baselines; FULL=1 for the published sizes.
+	$(BIN)/python benchmarks/run.py $(if $(FULL),--full)
+
+test-crash: $(VENV)/installed ## Kill a study at KILLS random moments, fill its disk; compare with an undisturbed one.
+	INTERMODEL_KILLS=$(KILLS) $(BIN)/pytest tests/crash --slow -n 0 -s
 
 lint: $(VENV)/installed ## Check style, types, layers and rules.
 	$(BIN)/ruff check .

@@ -1,28 +1,23 @@
 """The tally of Network Dissection against the loop over units that defines it.
 
-    python benchmarks/concepts.py [--images 64] [--units 512 2048] [--tail 0.005 0.1] [--repeats 3]
+    python benchmarks/concepts.py [--full]
 
-Times are processor seconds of one thread per 1000 images, the best of the repeats; maps of 7x7 are compared with label
-maps of 112x112 pixels in four layers, as in Broden. `loop` enlarges, compares and counts unit by unit and skips units
-that never exceed their threshold on an image; `every unit` does not skip. All counts are compared and must be equal.
-Indexing the label maps is done once per data set, whatever the number of models and layers, and stands apart.
+Maps of 7x7 are compared with label maps of 112x112 pixels in four layers with 1,196 labels, as in Broden.
+
+baseline   unit by unit: enlarge, compare, count; units that never exceed their threshold on an image are skipped
+ours       `intermodel.concepts.tally`, given label maps that are indexed (once per data set, whatever the number of
+           models and layers; a row of its own)
+
+All counts are compared and must be equal. One thread.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
-
-import argparse
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
+from measuring import Row, alternate, main, peak, row
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
@@ -65,13 +60,13 @@ def label_layers(images: int, generator: np.random.Generator) -> np.ndarray:
     return np.stack(layers, axis=1).astype(np.uint16)
 
 
-def loop(maps: np.ndarray, threshold: np.ndarray, layers: np.ndarray, skip: bool) -> np.ndarray:
+def loop(maps: np.ndarray, threshold: np.ndarray, layers: np.ndarray) -> np.ndarray:
     """Intersections (units, labels + 1), column 0 for unlabelled pixels, unit by unit."""
     grid = geometry(MAP, SIZE)
     result = np.zeros((maps.shape[1], LABELS + 1), dtype=np.int64)
     for image, labels in zip(maps, layers, strict=True):
         for unit, values in enumerate(image):
-            if skip and values.max() <= threshold[unit]:
+            if values.max() <= threshold[unit]:
                 continue
             mask = upsample(values, grid) > threshold[unit]
             for layer in labels:
@@ -80,23 +75,15 @@ def loop(maps: np.ndarray, threshold: np.ndarray, layers: np.ndarray, skip: bool
     return result
 
 
-def seconds(work: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarray]:
-    """Best processor time and the result."""
-    best, result = float("inf"), np.zeros(0)
-    for _ in range(repeats):
-        start = time.process_time()
-        result = work()
-        best = min(best, time.process_time() - start)
-    return best, result
+def by_sorting(samples: np.ndarray, tail: float) -> np.ndarray:
+    """Thresholds (units,) from all values in order."""
+    return np.sort(samples, axis=1)[:, -1 - int(tail * samples.shape[1])]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--units", type=int, nargs="+", default=[512, 2048])
-    parser.add_argument("--tail", type=float, nargs="+", default=[0.005, 0.1])
-    parser.add_argument("--repeats", type=int, default=3)
-    chosen = parser.parse_args()
+def measure(full: bool) -> Iterator[Row]:
+    """Indexing, thresholds and tallies."""
+    warnings.simplefilter("ignore", UserWarning)
+    images, rounds = (64, 3) if full else (16, 1)
     generator = np.random.default_rng(0)
     words = Vocabulary.from_records(
         [
@@ -105,33 +92,45 @@ def main() -> None:
         ],
         "abcd",
     )
-    layers = label_layers(chosen.images, generator)
-    once, _ = seconds(lambda: label_patterns(layers, words).run_length, 1)
-    scale = 1000 / chosen.images
-    print(f"indexing the label maps, once per data set: {once * scale:.2f} s per 1000 images")
-    print(f"{'units':>6}{'tail':>7}{'tally':>9}{'loop':>9}{'ratio':>8}{'every unit':>12}{'ratio':>8}{'thresholds':>12}")
-    for units in chosen.units:
-        maps = smooth_maps(chosen.images, units, generator)
+    layers = label_layers(images, generator)
+    yield row(
+        f"indexing label maps, {images} images of 4 layers",
+        alternate({"ours": lambda: label_patterns(layers, words).run_length}, rounds),
+    )
+    patterns = label_patterns(layers, words)
+    for units in (512, 2048):
+        maps = smooth_maps(images, units, generator)
         samples = maps.swapaxes(0, 1).reshape(units, -1)
-        patterns = label_patterns(layers, words)
-        for tail in chosen.tail:
-            level, threshold = seconds(lambda t=tail, s=samples: exact_thresholds(s, t), chosen.repeats)
-            fast, found = seconds(
-                lambda m=maps, t=threshold, p=patterns: tally(ArrayMaps(m), p, t).folds.intersection, chosen.repeats
+        for tail in (0.005, 0.1):
+            yield row(
+                f"thresholds, {units} units, tail {tail}, {images} images",
+                alternate(
+                    {
+                        "ours": lambda t=tail, s=samples: exact_thresholds(s, t),
+                        "sorting": lambda t=tail, s=samples: by_sorting(s, t),
+                    },
+                    rounds,
+                ),
+                baseline="sorting",
             )
-            slow, expected = seconds(lambda m=maps, t=threshold: loop(m, t, layers, True), 1)
-            plain, _ = seconds(lambda m=maps[:4], t=threshold: loop(m, t, layers[:4], False), 1)
-            if not np.array_equal(found.sum(axis=0), expected[:, 1:]):
+            threshold = exact_thresholds(samples, tail)
+            memory = peak(lambda m=maps, t=threshold: tally(ArrayMaps(m), patterns, t))
+            found = tally(ArrayMaps(maps), patterns, threshold).folds.intersection.sum(axis=0)
+            if not np.array_equal(found, loop(maps, threshold, layers)[:, 1:]):
                 raise SystemExit("the tally and the loop differ")
-            plain *= chosen.images / min(4, chosen.images)
-            print(
-                f"{units:>6}{tail:>7}{fast * scale:>7.2f} s{slow * scale:>7.1f} s{slow / fast:>7.1f}x"
-                f"{plain * scale:>10.1f} s{plain / fast:>7.1f}x{level * scale:>10.2f} s"
+            yield row(
+                f"tally, {units} units, tail {tail}, {images} images",
+                alternate(
+                    {
+                        "ours": lambda m=maps, t=threshold: tally(ArrayMaps(m), patterns, t),
+                        "loop over units": lambda m=maps, t=threshold: loop(m, t, layers),
+                    },
+                    rounds,
+                ),
+                baseline="loop over units",
+                memory=memory,
             )
 
 
 if __name__ == "__main__":
-    import warnings
-
-    warnings.simplefilter("ignore", UserWarning)
-    main()
+    main(measure, __doc__)

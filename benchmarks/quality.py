@@ -1,28 +1,20 @@
 """Q-Score from one pass over the features against the direct way, which reads them twice, and the bare read.
 
-    python benchmarks/quality.py [--images 16384] [--units 1024] [--repeats 3]
+    python benchmarks/quality.py [--full]
 
-Times are processor seconds of one thread, the best of the repeats. Both ways give the same scores; the event table
-then serves every further band of units and every larger threshold without another read.
+Both ways give the same scores; the event table then serves every further band of units and every larger threshold
+without another read. One thread.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
-
-import argparse
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 import h5py
 import numpy as np
+from measuring import Row, alternate, main, peak, row
 from intermodel.quality.events import active_events, row_blocks, standardise
 from intermodel.quality.qscore import activation_rate, discriminative_mask, qscore
 
@@ -79,38 +71,24 @@ def two_passes(path: Path, bands: list[tuple[float, float]]) -> list[np.ndarray]
     return scores
 
 
-def best_of(repeats: int, work: Callable[[], object]) -> float:
-    """Smallest processor time of some runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=16384)
-    parser.add_argument("--units", type=int, default=1024)
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+def measure(full: bool) -> Iterator[Row]:
+    """One row for the usual band of units, one for several bands."""
+    images, units, rounds = (16384, 1024, 3) if full else (4096, 512, 2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.h5"
-        write_features(path, arguments.images, arguments.units)
+        write_features(path, images, units)
+        memory = peak(lambda: one_pass(path, BANDS))
         for table, direct in zip(one_pass(path, BANDS), two_passes(path, BANDS), strict=True):
             np.testing.assert_allclose(table, direct, atol=1e-12, rtol=0)
-        read = best_of(arguments.repeats, lambda: bare_read(path))
-        print(f"{arguments.images:,} images x {arguments.units:,} units, bare read {read:.3f} s")
         for bands in ([(50.0, 95.0)], BANDS):
-            table = best_of(arguments.repeats, lambda bands=bands: one_pass(path, bands))
-            direct = best_of(arguments.repeats, lambda bands=bands: two_passes(path, bands))
-            print(
-                f"{len(bands):>3} band{'s' if len(bands) > 1 else ' '}: one pass {table:.3f} s "
-                f"({table / read:.1f} x the read), direct {direct:.3f} s, ratio {direct / table:.1f}"
-            )
+            ways = {
+                "ours": lambda b=bands: one_pass(path, b),
+                "reading all rows": lambda: bare_read(path),
+                "two passes": lambda b=bands: two_passes(path, b),
+            }
+            what = f"Q-Score, {len(bands)} band{'s' * (len(bands) > 1)} of units, {images} images, {units} units"
+            yield row(what, alternate(ways, rounds), limit="reading all rows", baseline="two passes", memory=memory)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)

@@ -1,6 +1,6 @@
 """Cost of comparing all pairs of representations: factorised once each, against each pair by itself.
 
-    OMP_NUM_THREADS=1 python benchmarks/similarity.py [--representations 8] [--images 2000] [--units 256]
+    python benchmarks/similarity.py [--full]
 
 Three ways compute SVCCA, unbiased linear CKA and mutual k-NN of every pair, to the same numbers:
 
@@ -9,23 +9,18 @@ pair by pair   the definitions in plain numpy, everything anew for every pair: c
 cached         the same, but the decomposition, moments and neighbours of each representation are kept in memory
 intermodel     bases written to files and read back for every pair, as the workflow does
 
-Only CPU seconds are reported, from one run on a single thread: wall time depends on what else the machine does.
+All agree to 1e-6. One thread.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
-
 import numpy as np
+from measuring import Row, alternate, main, peak, row
 from intermodel.similarity.pair import compare_models
 from intermodel.similarity.representation import factorise_representation
 from intermodel.store import create, open_file, write_strings
@@ -125,33 +120,25 @@ def intermodel(features: list[NDArray[np.float32]], folder: Path) -> list[tuple[
     return found
 
 
-def main() -> None:
-    """Time the three ways and check that they agree."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--representations", type=int, default=8)
-    parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--units", type=int, default=256)
-    options = parser.parse_args()
-    features = representations(options.representations, options.images, options.units)
-    pairs = options.representations * (options.representations - 1) // 2
-    print(f"{pairs} pairs of {options.representations} representations, {options.images} images, {options.units} units")
-    seconds, values = {}, {}
+def measure(full: bool) -> Iterator[Row]:
+    """One row for each of the two other ways."""
+    count, images, units, rounds = (8, 5000, 512, 1) if full else (8, 2000, 256, 1)
+    features = representations(count, images, units)
     with tempfile.TemporaryDirectory() as folder:
-        for name, run in (
-            ("pair by pair", lambda: pair_by_pair(features)),
-            ("cached", lambda: cached(features)),
-            ("intermodel", lambda: intermodel(features, Path(folder))),
-        ):
-            start = time.process_time()
-            values[name] = np.array(run())
-            seconds[name] = time.process_time() - start
-    for name, spent in seconds.items():
-        deviation = np.abs(values[name] - values["intermodel"]).max()
-        print(
-            f"{name:13} {spent:8.2f} CPU s  {spent / pairs * 1000:8.1f} ms a pair  "
-            f"{spent / seconds['intermodel']:6.1f} x intermodel  largest difference {deviation:.0e}"
-        )
+        ways = {
+            "ours": lambda: intermodel(features, Path(folder)),
+            "pair by pair": lambda: pair_by_pair(features),
+            "cached": lambda: cached(features),
+        }
+        memory = peak(ways["ours"])
+        expected = np.array(ways["ours"]())
+        for name in ("pair by pair", "cached"):
+            np.testing.assert_allclose(np.array(ways[name]()), expected, atol=1e-6, err_msg=name)
+        seconds = alternate(ways, rounds)
+    what = f"SVCCA, CKA, k-NN of {count * (count - 1) // 2} pairs, {images} images, {units} units"
+    yield row(what, seconds, baseline="pair by pair", memory=memory)
+    yield row(what, seconds, baseline="cached", memory=memory)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)
