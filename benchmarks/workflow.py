@@ -2,10 +2,11 @@
 
     python benchmarks/workflow.py [--repeat 3] [--root FOLDER] [--profile FILE]
 
-Measured are the demo and synthetic studies: 13 models x 15 data sets x 5 layers, and one of some 10,000 jobs. Nothing
-is extracted; networks are random and data sets are scenes, on which every analysis runs. Only CPU seconds count (of
-snakemake and its children), the fewest of some runs: wall time depends on what else the machine does. The first command
-in a new folder also parses the sources and lists the layers of the networks; it is reported on its own.
+Measured are the demo and synthetic studies: 13 models x 15 data sets x 5 layers, one of some 10,000 jobs, and one of a
+single data set in 32 shards. Nothing is extracted; networks are random and data sets are scenes, on which every
+analysis runs. Only CPU seconds count (of snakemake and its children), the fewest of some runs: wall time depends on
+what else the machine does. The first command in a new folder also parses the sources and lists the layers of the
+networks; it is reported on its own.
 """
 
 from __future__ import annotations
@@ -72,12 +73,19 @@ def ours(study: Path, root: Path) -> list[str]:
     )
 
 
-def write_study(path: Path, models: int, datasets: int) -> None:
+def write_study(path: Path, models: int, datasets: int, shards: int = 1) -> None:
     """A study in which every analysis runs on every data set."""
     study = {
         "name": path.stem,
         "datasets": {
-            f"scenes-{number}": {"source": "scenes", "train": 120, "test": 60, "size": 32, "seed": number}
+            f"scenes-{number}": {
+                "source": "scenes",
+                "train": 120,
+                "test": 60,
+                "size": 32,
+                "seed": number,
+                "shards": shards,
+            }
             for number in range(datasets)
         },
         "models": {
@@ -119,9 +127,10 @@ def main() -> None:
         (folder / "Snakefile").write_text(BARE, encoding="utf-8")
         # The demo's weights have relative paths.
         (folder / "config").symlink_to(root / "config")
-        large, largest = folder / "13x15x5.yaml", folder / "10000.yaml"
+        large, largest, sharded = folder / "13x15x5.yaml", folder / "10000.yaml", folder / "sharded.yaml"
         write_study(large, models=13, datasets=15)
         write_study(largest, models=13, datasets=36)
+        write_study(sharded, models=13, datasets=1, shards=32)
         print(f"{'command':44} {'jobs':>7} {'CPU s':>8} {'MB':>7}")
         measure(snakemake("--list-rules"), folder)
         bare = fewest(snakemake("--list-rules"), folder, options.repeat)
@@ -135,7 +144,11 @@ def main() -> None:
             again = fewest([*ours(study, root), "--list-rules"], folder, options.repeat)
             print(line(f"list the rules: {title}", None, again))
             print(f"{f'  of this, reading the rules: {title}':52} {again.cpu - bare.cpu:8.2f}")
-        for study, title in ((large, "13 models x 15 data sets x 5 layers"), (largest, "some 10,000 jobs")):
+        for study, title in (
+            (large, "13 models x 15 data sets x 5 layers"),
+            (largest, "some 10,000 jobs"),
+            (sharded, "13 models x 5 layers in 32 shards"),
+        ):
             cost = fewest([*ours(study, root), "--dry-run", "--quiet", "host"], folder, options.repeat)
             print(line(f"dry run: {title}", number_of_jobs(cost.output), cost))
         if options.profile:

@@ -1,0 +1,112 @@
+"""Options of the forward pass, each against torch's plain float32 pass: time, and how far its numbers are from it.
+
+    python benchmarks/forward.py [ARCHITECTURE ...] [--images N] [--device cuda]
+
+plain           contiguous memory, batch norms as they are
+channels last   the memory order in which extraction runs networks
+folded          channels last, and batch norms folded into convolutions: what extraction does
+compiled        the folded network through torch.compile, which is no option of extraction
+bfloat16        the folded network with compute.precision: bfloat16
+
+The ways take turns on one batch of noise, on one thread; the last layer's largest difference from plain is given as a
+share of its largest value. Compilation is done before, and its seconds are told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+
+from measuring import alternate, ratio
+
+# isort: split
+import torch
+from intermodel.features.capture import capture
+from intermodel.features.fold import folded
+from intermodel.models.device import choose_device, device_name, exact_arithmetic
+from intermodel.models.layers import layer_table
+from intermodel.models.load import load_model
+from intermodel.models.tokens import Tokens, arrange
+
+LAST = {"resnet50": "layer4", "resnet18": "layer4", "vit_small_patch16_224": "norm", "convnext_tiny": "stages.3"}
+
+
+def measure(architecture: str, images: int, rounds: int, device: torch.device) -> None:
+    """Print one line for each way."""
+    network = load_model({"architecture": architecture}).network.eval().to(device)
+    plain, last = copy.deepcopy(network), copy.deepcopy(network).to(memory_format=torch.channels_last)
+    folding = copy.deepcopy(last)
+    layers = [layer for layer in layer_table(folding, (224, 224)) if layer.name == LAST[architecture]]
+    arrangements = {
+        layer.name: arrange((1, *(layer.shape or ())), (224, 224), Tokens(), folding, "auto", layer.name)
+        for layer in layers
+    }
+    batch = torch.randn(images, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(device)
+    batch_last = batch.contiguous(memory_format=torch.channels_last)
+    with folded(folding, layers, arrangements, (224, 224)) as count:
+        compiled = torch.compile(folding)
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            compiled(batch_last)
+        compilation = time.perf_counter() - begin
+
+        def run(module: torch.nn.Module, values: torch.Tensor) -> Callable[[], None]:
+            def once() -> None:
+                with torch.inference_mode():
+                    module(values)
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+
+            return once
+
+        def rounded() -> None:
+            with torch.autocast(device.type, torch.bfloat16):
+                run(folding, batch_last)()
+
+        ways = {
+            "plain": run(plain, batch),
+            "channels last": run(last, batch_last),
+            "folded": run(folding, batch_last),
+            "compiled": run(compiled, batch_last),
+            "bfloat16": rounded,
+        }
+        seconds = alternate(ways, rounds)
+
+        def last_layer(module: torch.nn.Module, values: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+                return capture(module, values, layers, arrangements)[LAST[architecture]].pooled
+
+        expected = last_layer(plain, batch, torch.float32)
+        errors = {
+            "channels last": last_layer(last, batch_last, torch.float32),
+            "folded": last_layer(folding, batch_last, torch.float32),
+            "bfloat16": last_layer(folding, batch_last, torch.bfloat16),
+        }
+    print(f"\n{architecture}: {images} images, {count} batch norms folded, compilation {compilation:.0f} s")
+    for name in ways:
+        error = float((errors[name] - expected).abs().max() / expected.abs().max()) if name in errors else None
+        print(
+            f"  {name:14} {1e3 * min(seconds[name]) / images:8.1f} ms an image"
+            f"  {ratio(seconds[name], seconds['plain']):5.2f} of plain" + (f"  off by {error:.1e}" if error else "")
+        )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("architectures", nargs="*", default=["resnet50", "vit_small_patch16_224"])
+    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    exact_arithmetic(1)
+    device = choose_device(options.device)
+    print(f"{device_name(device)}, torch {torch.__version__}, one thread")
+    for architecture in options.architectures:
+        measure(architecture, options.images, options.rounds, device)
+
+
+if __name__ == "__main__":
+    main()
