@@ -20,6 +20,9 @@ include: "rules/lce.smk"
 include: "rules/report.smk"
 
 
+apply_profile()
+
+
 rule all:
     default_target: True
     input:

@@ -105,7 +105,7 @@ def look_at_disk():
         },
         "checkpoints": checkpoints,
         "modules": modules,
-        "gpu": gpus_wanted(STUDY.compute.device, local=workflow.local_exec),
+        "gpu": gpus_wanted(STUDY.compute.device),
     }
 
 
@@ -129,17 +129,48 @@ def identifier(*parts):
     return re.sub(r"\W", "_", "_".join(parts))
 
 
+def size_of(paths):
+    """Megabytes of those files that exist; asked again when the job is due."""
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 2**20
+
+
 def growing(megabytes, per_input_megabyte=0):
     """Memory in MB, more for larger inputs, doubled with every attempt."""
 
     def mem_mb(wildcards, input, attempt):
-        # While an input does not exist yet the engine catches the error and asks again when the job is due.
-        inputs = sum(os.path.getsize(path) for path in input) / 2**20
-        return int(
-            min(256_000, (megabytes + per_input_megabyte * inputs) * 2 ** (attempt - 1))
-        )
+        wanted = megabytes + per_input_megabyte * size_of(input)
+        return int(min(256_000, wanted * 2 ** (attempt - 1)))
 
     return mem_mb
+
+
+def lasting(minutes, per_input_gigabyte=0):
+    """Minutes that a job may take, more for larger inputs, and as many again with every attempt."""
+
+    def runtime(wildcards, input, attempt):
+        return int((minutes + per_input_gigabyte * size_of(input) / 2**10) * attempt)
+
+    return runtime
+
+
+def apply_profile():
+    """Let `set-resources` of a profile name a step, such as extract_features, whose rules have generated names."""
+    defaults = workflow.resource_settings.default_resources or {}
+    for name in ("gpu", "gpu_model", "gres"):
+        if name in defaults:
+            print(
+                f"default-resources: found {name}, which would give a GPU to every job; expected it under set-resources, "
+                "at extract_features and train_model; see docs/cluster.md.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
+    wanted = workflow.resource_settings.overwrite_resources
+    for step in workflow.rules:
+        if step.script and Path(step.basedir) == ROOT / "rules":
+            step.resources.update(wanted.get(Path(step.script).stem, {}))
+            step.resources.update(wanted.get(step.name, {}))
+            if STUDY.compute.device == "cpu" and "gpu" in step.resources:
+                step.resources.update({"gpu": 0, "gpu_model": ""})
 
 
 def end_of_run():
@@ -149,7 +180,12 @@ def end_of_run():
     jobs = [job for job in workflow.dag.jobs if job.output]
     needed = {job for job in jobs if workflow.dag.needrun(job)}
     ran = needed.intersection(workflow.dag.finished_jobs)
-    failed = needed.intersection(workflow.scheduler.failed)
+    # On a cluster, what failed may be a group of jobs.
+    failed = needed.intersection(
+        job
+        for failure in workflow.scheduler.failed
+        for job in (failure.jobs if failure.is_group() else [failure])
+    )
     line = summarise_run(
         [Path(job.rule.script).stem for job in ran],
         time.monotonic() - BEGIN,

@@ -20,8 +20,8 @@ rule index_label_maps:
         "../envs/concepts.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(1000, 1),
+        runtime=lasting(120, 60),
     params:
         code=code_of("index_label_maps.py"),
     message:
@@ -44,8 +44,8 @@ rule tally_concepts:
         "../envs/concepts.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000, 1),
+        runtime=lasting(120, 60),
     params:
         settings=STUDY.settings(
             "concepts",
@@ -75,8 +75,8 @@ rule summarise_concepts:
         "../envs/concepts.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000, 4),
+        runtime=lasting(60),
     params:
         models=lambda wildcards: STUDY.describe(),
         settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
@@ -141,7 +141,7 @@ rule plot_concepts:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lasting(60),
     params:
         dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
         settings=STUDY.settings(

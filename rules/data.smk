@@ -21,7 +21,7 @@ for dataset in DATASETS:
         threads: 1 if generated else 4
         resources:
             mem_mb=growing(1000),
-            runtime=lambda wildcards, attempt: 120 * attempt,
+            runtime=lasting(120),
         params:
             # A function, since a text with ${NAME} would be taken for one with wildcards.
             spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
@@ -53,7 +53,7 @@ for dataset in filter(STUDY.has_masks, DATASETS):
         threads: 1 if generated else 4
         resources:
             mem_mb=growing(1000),
-            runtime=lambda wildcards, attempt: 120 * attempt,
+            runtime=lasting(120),
         params:
             # A function, since a text with ${NAME} would be taken for one with wildcards.
             spec=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,

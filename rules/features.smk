@@ -38,7 +38,7 @@ for dataset in DATASETS:
                 resources:
                     gpu=PLAN["gpu"],
                     mem_mb=growing(4000),
-                    runtime=lambda wildcards, attempt: 240 * attempt,
+                    runtime=lasting(240),
                 params:
                     # Functions, since a text with ${NAME} in it would be searched for wildcards.
                     dataset=lambda wildcards, spec=STUDY.dataset_spec(dataset): spec,
@@ -78,7 +78,7 @@ if any(spec.shards > 1 for spec in STUDY.datasets.values()) or PLAN["shards"]:
         threads: 1
         resources:
             mem_mb=growing(1000),
-            runtime=lambda wildcards, attempt: 10 * attempt,
+            runtime=lasting(10),
         params:
             code=code_of("join_shards.py"),
         message:

@@ -54,7 +54,7 @@ rule embed_models:
     threads: 1
     resources:
         mem_mb=growing(1500, 12),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lasting(60),
     params:
         settings=STUDY.settings(
             "lce",
@@ -94,8 +94,8 @@ rule plot_lce:
         "../envs/lce.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1500, 4),
+        runtime=lasting(30),
     params:
         code=code_of("plot_lce.py"),
     message:

@@ -27,8 +27,8 @@ rule probe_model:
         "../envs/probe.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000, 8),
+        runtime=lasting(120, 120),
     params:
         layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
         settings=STUDY.settings("probe"),
@@ -57,8 +57,8 @@ rule summarise_probes:
         "../envs/probe.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000, 4),
+        runtime=lasting(30),
     params:
         models=lambda wildcards: STUDY.describe(),
         code=code_of("summarise_probes.py"),
@@ -92,7 +92,7 @@ rule plot_probes:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=lasting(30),
     params:
         models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_probes.py"),

@@ -28,8 +28,8 @@ rule score_model:
         "../envs/quality.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000, 8),
+        runtime=lasting(120, 120),
     params:
         layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
         settings=STUDY.settings("quality"),
@@ -54,8 +54,8 @@ rule summarise_quality:
         "../envs/quality.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(1000, 4),
+        runtime=lasting(60),
     params:
         models=lambda wildcards: STUDY.describe(),
         settings=STUDY.settings("quality"),
@@ -92,8 +92,8 @@ rule plot_quality:
         "../envs/quality.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000, 4),
+        runtime=lasting(30),
     params:
         models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_quality.py"),

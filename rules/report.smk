@@ -26,7 +26,7 @@ rule write_report:
     threads: 1
     resources:
         mem_mb=growing(1000, 4),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=lasting(30),
     params:
         study=lambda wildcards: STUDY.page(),
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),

@@ -19,7 +19,7 @@ rule factorise_representation:
     threads: 1
     resources:
         mem_mb=growing(1000, 8),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lasting(60, 30),
     params:
         settings=STUDY.settings("similarity", "neighbours", "images", "basis_dtype"),
         code=code_of("factorise_representation.py"),
@@ -50,7 +50,7 @@ rule compare_models:
     threads: 1
     resources:
         mem_mb=growing(1000, 2),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lasting(60, 10),
     params:
         settings=STUDY.settings(
             "similarity", "measures", "variance", "permutations", "alpha", "seed"
@@ -80,7 +80,7 @@ rule subsample_similarity:
     threads: 1
     resources:
         mem_mb=growing(1000, 8),
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=lasting(240, 120),
     params:
         settings=STUDY.settings(
             "similarity",
@@ -112,8 +112,8 @@ rule summarise_similarity:
         "../envs/similarity.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000, 4),
+        runtime=lasting(30),
     params:
         models=lambda wildcards: STUDY.describe(),
         code=code_of("summarise_similarity.py"),
@@ -146,8 +146,8 @@ rule plot_similarity:
         "../envs/similarity.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1500, 4),
+        runtime=lasting(30),
     params:
         models=lambda wildcards: STUDY.describe(),
         code=code_of("plot_similarity.py"),

@@ -30,7 +30,7 @@ for model, dataset in TRAINED.items():
         resources:
             gpu=PLAN["gpu"],
             mem_mb=growing(4000),
-            runtime=lambda wildcards, attempt: 720 * attempt,
+            runtime=lasting(720),
         params:
             module=PLAN["modules"][model],
             recipe=lambda wildcards, recipe=STUDY.recipe(model): recipe,

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def gpus_wanted(device: str, local: bool = True) -> int:
+def gpus_wanted(device: str) -> int:
     """GPUs that a rule should declare: 1 where a GPU can be expected, else 0.
+
+    With ``auto`` that is where this machine has one, so that a machine without any is not kept from running jobs side
+    by side. A cluster's profile says itself what its jobs ask for.
 
     Parameters
     ----------
     device
         ``auto``, ``cpu`` or ``cuda``, as in the study.
-    local
-        Whether jobs run on this machine. With ``auto`` a local run asks for a GPU only if this machine has one, so
-        that a machine without any is not kept from running jobs side by side; a cluster is always asked for one.
     """
-    if device == "cpu":
-        return 0
-    if device == "cuda" or not local:
-        return 1
-    return int(any(Path("/dev").glob("nvidia[0-9]*")))
+    if device == "auto":
+        return int(any(Path("/dev").glob("nvidia[0-9]*")))
+    return int(device == "cuda")
