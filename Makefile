@@ -10,7 +10,7 @@ OPTIONS = --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models run test lint lock document
+.PHONY: help demo demo-models run resume test test-crash lint lock document
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,7 @@ test: $(VENV)/installed ## Run the whole test suite.
 
 bench: $(VENV)/installed ## Compare with bare limits and independent baselines; FULL=1 for the published sizes.
 	$(BIN)/python benchmarks/run.py $(if $(FULL),--full)
+	$(BIN)/python benchmarks/storage.py $(if $(FULL),--full)
 
 test-crash: $(VENV)/installed ## Kill a study at KILLS random moments, fill its disk; compare with an undisturbed one.
 	INTERMODEL_KILLS=$(KILLS) $(BIN)/pytest tests/crash --slow -n 0 -s
@@ -67,6 +68,9 @@ document: $(VENV)/installed ## Write config/schema.json and the tables of config
 
 estimate: $(VENV)/installed ## Tell what STUDY will still cost: images, jobs, work, disk.
 	@$(BIN)/python workflow/scripts/estimate_study.py $(STUDY)
+
+why: $(VENV)/installed ## Tell which jobs of STUDY would run, and why.
+	@$(BIN)/python workflow/scripts/explain_run.py $(STUDY)
 
 layers: $(VENV)/installed ## List the layers of MODEL, a model of STUDY or an architecture.
 	@$(BIN)/python workflow/scripts/list_layers.py $(STUDY) $(MODEL)
