@@ -109,9 +109,7 @@ def look_at_disk():
     }
 
 
-PLAN = frozen_plan(
-    STATE, workflow.is_main_process, look_at_disk, text_digest(PATHS.results)
-)
+PLAN = frozen_plan(STATE, workflow.is_main_process, look_at_disk, PATHS.results)
 
 
 def shards_of(path, dataset):

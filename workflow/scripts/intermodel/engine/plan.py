@@ -39,26 +39,25 @@ def frozen_plan(
     look
         Finds out the plan; its result must survive JSON.
     name
-        Letters and digits that tell this plan from others of the same process, which may hold several studies as
-        modules.
+        Tells this plan from others of the same run, which may hold several studies as modules.
     """
-    variable = f"{VARIABLE}_{name}" if name else VARIABLE
-    if not is_main_process and variable in os.environ:
-        path = Path(os.environ[variable])
+    if not is_main_process and VARIABLE in os.environ:
+        path = Path(os.environ[VARIABLE])
         if not path.is_file():
             raise UserError(
                 f"{path}, the plan of this run, is gone or cannot be seen from here; jobs need the working folder on a "
                 "file system that all machines share."
             )
         os.utime(path)  # a run may last longer than a week
-        frozen: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        frozen: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[name]
         return frozen
     plan = look()
     folder = Path(folder).resolve()
-    path = folder / ("-".join(filter(None, ["plan", str(os.getpid()), name])) + ".json")
+    path = folder / f"plan-{os.getpid()}.json"
+    others = json.loads(path.read_text(encoding="utf-8")) if os.environ.get(VARIABLE) == str(path) else {}
     with publish(path) as temporary:
-        temporary.write_text(json.dumps(plan, sort_keys=True), encoding="utf-8")
-    os.environ[variable] = str(path)
+        temporary.write_text(json.dumps(others | {name: plan}, sort_keys=True), encoding="utf-8")
+    os.environ[VARIABLE] = str(path)
     for old in folder.glob("plan-*.json"):
         with suppress(FileNotFoundError):  # another run may be tidying up as well
             if time.time() - old.stat().st_mtime > WEEK:
