@@ -16,7 +16,7 @@ from intermodel.engine.seeds import derive_seed
 from intermodel.similarity.catalogue import measure_names
 from intermodel.similarity.measures import compare
 from intermodel.similarity.representation import chosen_images, represent
-from intermodel.store import align, create, read_pooled, write_strings
+from intermodel.store import align, create, read_attributes, read_pooled, write_strings
 
 PathLike = str | os.PathLike[str]
 
@@ -130,10 +130,18 @@ def subsample_similarity(
     """
     if 0 < subsamples < 10:
         raise UserError(f"`subsamples` is {subsamples}, expected 0 or at least 10.")
-    files = sorted((read_pooled(path) for path in features), key=lambda file: str(file.attributes["model"]))
-    dataset = str(files[0].attributes["dataset"])
-    ids = files[0].ids[chosen_images(files[0].ids, images)]
-    values = [file.values[align(ids, file.ids, f"the feature file of {file.attributes['model']}")] for file in files]
+    files = {path: read_attributes(path) for path in features}
+    attributes = sorted(files.values(), key=lambda one: str(one["model"]))
+    dataset = str(attributes[0]["dataset"])
+    ids: NDArray[np.str_] | None = None
+    values = []
+    # One file at a time: of large data sets only the chosen rows fit into memory together.
+    for path in sorted(files, key=lambda path: str(files[path]["model"])):
+        file = read_pooled(path)
+        if ids is None:
+            ids = file.ids[chosen_images(file.ids, images)]
+        values.append(file.values[align(ids, file.ids, f"the feature file of {file.attributes['model']}")])
+    assert ids is not None
     errors = standard_errors(
         values,
         interval_measures,
@@ -145,7 +153,7 @@ def subsample_similarity(
     with create(output, dataset=dataset, subsamples=subsamples, images=len(ids) // 2, seed=seed) as result:
         for name in ("model", "layer"):
             for side, letter in enumerate("ab"):
-                labels = [str(files[pair[side]].attributes[name]) for pair in errors.pairs]
+                labels = [str(attributes[pair[side]][name]) for pair in errors.pairs]
                 write_strings(result, f"{name}_{letter}", labels)
         write_strings(result, "measure", errors.names)
         result["standard_error"] = errors.values
