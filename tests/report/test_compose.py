@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_everything_is_embedded_and_escaped(page: Page, tmp_path: Path) -> None:
     assert "1 warning to read" in html
 
 
+def with_costs(page: Page, folder: Path, seconds: float) -> Page:
+    path = folder / "report" / "methods" / "timings.csv"
+    write_table(path, [{"rule": "tally & co", "cpu_seconds": seconds}, {"rule": "other", "cpu_seconds": 1.0}])
+    return replace(page, costs=Table(path, "Seconds"))
+
+
+def test_what_jobs_cost_does_not_change_the_page(page: Page, tmp_path: Path) -> None:
+    output = tmp_path / "report" / "index.html"
+    pages, scripts = [], []
+    for seconds in (5.0, 7.0):
+        write_page(with_costs(page, tmp_path, seconds), output)
+        pages.append(output.read_bytes())
+        scripts.append((output.parent / "timings.js").read_text())
+    assert pages[0] == pages[1]
+    assert scripts[0] != scripts[1]
+    assert "tally &amp; co" in scripts[0]
+    assert (output.parent / "tables" / "report-methods-timings.csv").is_file()
+
+
 def test_a_missing_figure_or_table_is_told(page: Page, tmp_path: Path) -> None:
     (tmp_path / "figure.svg").unlink()
     with pytest.raises(UserError, match=r"figure\.svg does not exist"):
@@ -78,12 +98,13 @@ def test_emphasis_never_lets_markup_through() -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_works_in_a_browser(page: Page, tmp_path: Path, chromium: str, width: int) -> None:
     output = tmp_path / "index.html"
-    write_page(page, output)
+    write_page(with_costs(page, tmp_path, 5.0), output)
     used = use_page(chromium, output, width)
     assert used.problems == []
     assert used.requests == []
     assert used.broken_images == []
     assert used.sections == ["quality", "empty"]
     assert used.enlarged == 2
-    assert used.sorted_tables == 1
+    # The table of costs comes from a file of its own, and is sorted like the others.
+    assert used.sorted_tables == 2
     assert not used.wider_than_screen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 import shutil
@@ -23,10 +24,10 @@ SHOWN_ROWS = 200
 
 
 def write_page(page: Page, path: str | Path) -> None:
-    """Write the page, and beside it the folder `tables` with a copy of every table that it shows.
+    """Write the page, and beside it the folder `tables` with a copy of every table that it shows, and `timings.js`.
 
     Figures are embedded, so that the file can be sent and opened anywhere; without the folder `tables` only the
-    links to the CSV files are dead.
+    links to the CSV files are dead, and without `timings.js` only the costs of the jobs are missing.
 
     Raises
     ------
@@ -40,13 +41,18 @@ def write_page(page: Page, path: str | Path) -> None:
     environment.filters["embed"] = embed
     environment.filters["cell"] = format_cell
     environment.filters["emphasise"] = emphasise
-    for section in page.sections:
-        for table in section.tables:
-            target = path.parent / "tables" / table.name
-            if not table.path.exists():
-                raise UserError(f"{table.path} does not exist, which the report shows; run the workflow to make it.")
-            with publish(target) as temporary:
-                shutil.copyfile(table.path, temporary)
+    costs = [] if page.costs is None else [page.costs]
+    for table in [*(table for section in page.sections for table in section.tables), *costs]:
+        target = path.parent / "tables" / table.name
+        if not table.path.exists():
+            raise UserError(f"{table.path} does not exist, which the report shows; run the workflow to make it.")
+        with publish(target) as temporary:
+            shutil.copyfile(table.path, temporary)
+    for table in costs:
+        content = environment.get_template("table.html.j2").render(table=table, shown_rows=SHOWN_ROWS)
+        with publish(path.parent / "timings.js") as temporary:
+            script = f'document.getElementById("costs").innerHTML = {json.dumps(content)};\n'
+            temporary.write_text(script, encoding="utf-8")
     html = environment.get_template("page.html.j2").render(
         page=page,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),

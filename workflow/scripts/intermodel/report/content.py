@@ -77,6 +77,9 @@ class Page:
     introduction: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...] = field(default_factory=tuple)
+    # What the jobs have cost, shown at the end of the last section but kept in a file of its own: seconds are never
+    # the same twice, and the same results shall give the same page.
+    costs: Table | None = None
 
     @property
     def warnings(self) -> list[tuple[Section, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import h5py
 
-from intermodel.engine.timings import by_rule, read_jobs
+from intermodel.engine.timings import by_rule, read_jobs, rule_rows
 from intermodel.report.compose import write_page
 from intermodel.report.content import Page, Section, Table
 from intermodel.report.methods import methods_paragraphs
@@ -46,7 +46,7 @@ def write_study_page(
     titles = {dataset["name"]: dataset["title"] for dataset in study["datasets"]}
     models = {model["name"]: model["title"] for model in study["models"]}
     sections = read_sections(results, captions, study["used"], titles, models)
-    sections.append(_methods(Path(output).parent, results, feature_files, study))
+    sections.append(_methods(Path(output).parent, feature_files, study))
     images = {name: _images(path) for name, path in manifests.items()}
     facts = [
         ("Models", str(len(models))),
@@ -63,12 +63,13 @@ def write_study_page(
             introduction=report.get("introduction") or "",
             facts=tuple(facts),
             sections=tuple(sections),
+            costs=_costs(Path(output).parent, results),
         ),
         output,
     )
 
 
-def _methods(folder: Path, results: str | Path, feature_files: Sequence[str], study: Mapping[str, Any]) -> Section:
+def _methods(folder: Path, feature_files: Sequence[str], study: Mapping[str, Any]) -> Section:
     versions, devices = {"intermodel": VERSION}, set()
     rows = []
     for path in feature_files:
@@ -92,22 +93,6 @@ def _methods(folder: Path, results: str | Path, feature_files: Sequence[str], st
     made = folder / "methods"
     write_table(made / "features.csv", rows)
     tables = [Table(made / "features.csv", "Feature files and their fingerprints")]
-    costs = by_rule(read_jobs(results))
-    if costs:
-        write_table(
-            made / "timings.csv",
-            [
-                {
-                    "rule": cost.rule,
-                    "jobs": cost.jobs,
-                    "cpu_seconds": round(cost.cpu, 2),
-                    "wall_seconds": round(cost.wall, 2),
-                    "largest_memory_mb": round(cost.memory, 1),
-                }
-                for cost in costs
-            ],
-        )
-        tables.append(Table(made / "timings.csv", "Seconds and memory by rule"))
     return Section(
         key="methods",
         title="Methods",
@@ -115,6 +100,16 @@ def _methods(folder: Path, results: str | Path, feature_files: Sequence[str], st
         paragraphs=(*paragraphs, f"Device: {', '.join(sorted(devices)) or 'unknown'}.", *references),
         tables=tuple(tables),
     )
+
+
+def _costs(folder: Path, results: str | Path) -> Table | None:
+    """What the jobs have cost by rule, those of earlier runs included; None where no job was measured."""
+    rows = rule_rows(by_rule(read_jobs(results)))
+    if not rows:
+        return None
+    path = folder / "methods" / "timings.csv"
+    write_table(path, rows)
+    return Table(path, "Seconds, memory and images per second by rule")
 
 
 def _images(manifest: str) -> int:
