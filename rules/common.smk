@@ -169,6 +169,12 @@ def apply_profile():
             step.resources.update(wanted.get(step.name, {}))
             if STUDY.compute.device == "cpu" and "gpu" in step.resources:
                 step.resources.update({"gpu": 0, "gpu_model": ""})
+            # A GPU waits for decoded images unless the threads that decode have cores of their own.
+            if (
+                Path(step.script).stem == "extract_features"
+                and step.resources["gpu"].value
+            ):
+                step.resources.update({"_cores": 1 + STUDY.compute.workers})
 
 
 def end_of_run():

@@ -33,8 +33,7 @@ for dataset in DATASETS:
                     PATHS.benchmark("extract_features", dataset, f"{model}.{job.name}")
                 conda:
                     "../envs/features.yaml"
-                # A GPU waits for decoded images unless the threads that decode have cores of their own.
-                threads: 1 + PLAN["gpu"] * STUDY.compute.workers
+                threads: 1
                 resources:
                     gpu=PLAN["gpu"],
                     mem_mb=growing(4000),

@@ -98,6 +98,14 @@ def test_every_rule_asks_for_memory_and_minutes_that_grow(workflow: Workflow) ->
         assert first["_cores"] >= 1
 
 
+def test_a_gpu_comes_with_cores_for_the_threads_that_decode_for_it(workflow: Workflow) -> None:
+    workflow.study["compute"] = {"workers": 5}
+    cores = {rule["step"]: rule["1"]["_cores"] for rule in workflow.asked()}
+    assert (cores["extract_features"], cores["tally_concepts"]) == (6, 1)
+    workflow.profile["set-resources"]["extract_features"] = {"gpu": 0}
+    assert {rule["1"]["_cores"] for rule in workflow.asked() if rule["step"] == "extract_features"} == {1}
+
+
 def test_only_networks_get_a_gpu_and_the_profile_says_which(workflow: Workflow) -> None:
     for step in NETWORKS:
         workflow.profile["set-resources"][step] |= {"gpu_model": "a100", "slurm_partition": "gpu"}
