@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 STUDY ?= config/study.yaml
+TARGET ?= report
 KILLS ?= 20
 # Options after the target: --configfile takes every word that follows.
 OPTIONS = --cores $(CORES) --configfile $(STUDY)
@@ -34,7 +35,7 @@ run: demo ## The same with STUDY=path/to/study.yaml.
 resume: $(VENV)/installed ## Go on with STUDY after a crash or a power cut: unlock, remake what was left half done.
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m intermodel.engine.running
 	$(BIN)/snakemake --unlock $(OPTIONS)
-	$(BIN)/snakemake report --rerun-incomplete $(OPTIONS)
+	$(BIN)/snakemake $(TARGET) --rerun-incomplete $(OPTIONS)
 
 demo-models: $(VENV)/installed ## Train the demo's own weights anew (some 50 CPU minutes) and print their digests.
 	$(BIN)/snakemake training --cores $(CORES) --configfile config/demo_models.yaml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import warnings
 from collections.abc import Iterator
@@ -56,6 +57,43 @@ def test_an_error_of_the_user_is_one_line(tmp_path: Path, capsys: pytest.Capture
     text = (tmp_path / "job.log").read_text()
     assert "weights.pth holds no tensor" in text
     assert "Traceback" not in text
+
+
+def test_a_log_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path, **options: bool) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    log = tmp_path / "job.log"
+    with pytest.raises(SystemExit) as caught, job(str(log)):
+        raise AssertionError("nothing may run without a log")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == (
+        f"error: {log} cannot be written: the file system is read-only; choose another `results` folder and run "
+        "again.\n"
+    )
+
+
+def test_a_full_disk_hides_no_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """HDF5 prints what it cannot raise, the log prints that it cannot be written; neither helps."""
+
+    class Stubborn:
+        def __del__(self) -> None:
+            raise RuntimeError("Can't decrement id ref count")
+
+    with open("/dev/full", "w") as full, pytest.raises(SystemExit), job(str(tmp_path / "job.log")):
+        Stubborn()
+        handler = logging.getLogger().handlers[-1]
+        assert isinstance(handler, logging.FileHandler) and handler.baseFilename == str(tmp_path / "job.log")
+        handler.setStream(full).close()
+        logging.info("this does not fit")
+        raise UserError("values.h5 cannot be written: the disk is full; free some space and run again.")
+    assert capfd.readouterr().err == (
+        "error: values.h5 cannot be written: the disk is full; free some space and run again.\n"
+    )
+    assert "WARNING root: ignored: Can't decrement id ref count" in (tmp_path / "job.log").read_text()
 
 
 def test_a_defect_of_the_program_keeps_its_traceback(tmp_path: Path) -> None:

@@ -80,6 +80,19 @@ def test_other_errors_of_the_system_are_not_disguised(tmp_path: Path) -> None:
     assert not isinstance(caught.value, UserError)
 
 
+def test_jobs_remove_what_a_killed_job_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ["values.csv", ".values.part.csv", ".values.maps.abcd1234.csv", ".values.abcd1234.h5", ".other.abcd1234.csv"]
+    for name in [*kept, ".values.abcd_234.csv"]:
+        (tmp_path / name).touch()
+    with publish(tmp_path / "values.csv"):
+        pass
+    assert (tmp_path / ".values.abcd_234.csv").exists()  # a notebook does not know whose it is
+    monkeypatch.setattr(module, "_watching", True)
+    with publish(tmp_path / "values.csv") as temporary:
+        assert temporary.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
 ORPHAN = """
 import os, sys, time
 from pathlib import Path

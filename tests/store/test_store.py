@@ -43,6 +43,16 @@ def test_a_file_is_complete_only_when_its_writer_has_ended(tmp_path: Path) -> No
     assert [entry.name for entry in tmp_path.iterdir()] == ["layer4.h5"]
 
 
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_a_full_disk_is_told_whatever_hdf5_makes_of_it(tmp_path: Path, kind: type[Exception]) -> None:
+    words = (
+        "Can't flush (file write failed: time = now, errno = 28, error message = 'No space left on device', buf = 0)"
+    )
+    with pytest.raises(UserError, match=r"a\.h5 cannot be written: the disk is full"), store.create(tmp_path / "a.h5"):
+        raise kind(words)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_attributes_survive(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with store.create(path, name="ß", number=3, share=0.1, flag=True, none=None, nested={"b": [1], "a": None}):

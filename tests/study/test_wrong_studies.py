@@ -441,6 +441,13 @@ def test_other_files(small: Small, tmp_path: Path) -> None:
     assert "which is a file" in problems_of(small({"results": str(tmp_path / "x.npz")}))[0]
 
 
+def test_results_that_cannot_be_written(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    (problem,) = problems_of(small({"results": str(tmp_path / "not" / "yet")}))
+    assert "which cannot be written" in problem
+    assert f"({str(tmp_path)!r} is read-only); make it writable" in problem
+
+
 def test_tables_of_downstream_results(small: Small, tmp_path: Path) -> None:
     table = tmp_path / "performance.csv"
     changes = {"analyses/lce": {"performance": str(table)}}

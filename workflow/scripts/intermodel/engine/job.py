@@ -6,11 +6,11 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from intermodel.engine.errors import UserError
-from intermodel.engine.publish import claim, release, watch_parent
+from intermodel.engine.publish import claim, release, watch_parent, writing_problem
 from intermodel.engine.usage import usage_sentence
 
 
@@ -24,16 +24,16 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
     Any other exception is a defect of the program: its traceback goes to the log and to the terminal.
     """
     watch_parent()
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    # A new file, not an emptied one: an orphan may still write into the old one.
-    Path(log).unlink(missing_ok=True)
-    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler = _open_log(Path(log))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
     warnings.simplefilter("default", UserWarning)
+    hooks = sys.excepthook, sys.unraisablehook
+    # In here they are called for what cannot be raised alone, e.g. when HDF5 lets go of a file on a full disk.
+    sys.excepthook = lambda kind, error, traceback: logging.warning("ignored: %s", error)
+    sys.unraisablehook = lambda ignored: logging.warning("ignored: %s", ignored.exc_value)
     try:
         claim(outputs)
         yield
@@ -45,8 +45,33 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
         logging.exception("unexpected error")
         raise
     finally:
+        sys.excepthook, sys.unraisablehook = hooks
         release()
         logging.getLogger(__name__).info("%s", usage_sentence())
         logging.captureWarnings(False)
         root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
+
+
+class _Log(logging.FileHandler):
+    """A log that is silent when the disk is full, so that the terminal shows the sentence that says so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose the record."""
+
+
+def _open_log(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A new file, not an emptied one: an orphan may still write into the old one.
+        path.unlink(missing_ok=True)
+        handler = _Log(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        problem = writing_problem(path, error)
+        if problem is None:
+            raise
+        print(f"error: {problem}", file=sys.stderr)
+        raise SystemExit(1) from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    return handler

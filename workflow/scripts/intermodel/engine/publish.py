@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import socket
 import tempfile
 import uuid
@@ -87,6 +88,8 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if _watching:
+            _remove_remains(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -98,18 +101,32 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        reason = {
-            errno.ENOSPC: "the disk is full; free some space",
-            errno.EDQUOT: "the disk quota is used up; free some space",
-            errno.EROFS: "the file system is read-only; choose another `results` folder",
-            errno.EACCES: "the folder may not be written; change its permissions or choose another `results` folder",
-        }.get(error.errno or 0)
-        if reason is None:
+        problem = writing_problem(path, error)
+        if problem is None:
             raise
-        raise UserError(f"{path} cannot be written: {reason} and run again.") from error
+        raise problem from error
     finally:
         if temporary is not None and temporary.exists():
             temporary.unlink()
+
+
+def writing_problem(path: str | os.PathLike[str], error: OSError) -> UserError | None:
+    """A sentence about a file that cannot be written, if it is one that the user can put right."""
+    reason = {
+        errno.ENOSPC: "the disk is full; free some space",
+        errno.EDQUOT: "the disk quota is used up; free some space",
+        errno.EROFS: "the file system is read-only; choose another `results` folder",
+        errno.EACCES: "the folder may not be written; change its permissions or choose another `results` folder",
+    }.get(error.errno or 0)
+    return None if reason is None else UserError(f"{path} cannot be written: {reason} and run again.")
+
+
+def _remove_remains(path: Path) -> None:
+    """Remove temporary files of jobs that were killed while they made `path`, which no other job makes now."""
+    remains = re.compile(rf"\.{re.escape(path.stem)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}")  # as mkstemp names them
+    for entry in path.parent.iterdir():
+        if remains.fullmatch(entry.name):
+            entry.unlink(missing_ok=True)
 
 
 def _umask() -> int:

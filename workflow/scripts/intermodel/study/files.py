@@ -79,6 +79,14 @@ def _results(study: Study) -> Iterator[Problem]:
         yield Problem("results", f"found {study.results!r}, expected a folder without braces in its name")
     elif folder.resolve() == Path.cwd() or folder.resolve() in Path.cwd().parents:
         yield Problem("results", f"found {study.results!r}, expected a folder of its own, e.g. results")
+    else:
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not os.access(existing, os.W_OK):
+            yield Problem(
+                "results",
+                f"found {study.results!r}, which cannot be written ({str(existing)!r} is read-only); make it writable, "
+                "or choose another folder",
+            )
 
 
 def _dataset(path: str, dataset: schema.DatasetKeys) -> Iterator[Problem]:
