@@ -74,6 +74,23 @@ def test_what_the_user_can_put_right_is_a_sentence(tmp_path: Path, number: int, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(
+            "Can't write data (file write failed: time = now, errno = 28, error message = 'No space left', buf = 0)"
+        ),
+        RuntimeError("Can't flush (file write failed: time = now\n, filename = 'a', errno = 28, buf = 0)"),
+        ArithmeticError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_whatever_a_library_makes_of_it(tmp_path: Path, error: Exception) -> None:
+    path = tmp_path / "values.h5"
+    with pytest.raises(UserError, match=r"values\.h5 cannot be written: the disk is full"), publish(path):
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_errors_of_the_system_are_not_disguised(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory") as caught, publish(tmp_path / "values.csv"):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))

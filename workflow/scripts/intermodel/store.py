@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,18 +35,10 @@ def create(path: PathLike, **attributes: Any) -> Iterator[h5py.File]:
 
     Attributes that HDF5 cannot hold (dict, list, tuple, None) are stored as JSON text.
     """
-    with publish(path) as temporary:
-        try:
-            with h5py.File(temporary, "w", libver="latest") as file:
-                write_attributes(file, attributes)
-                yield file
-                file.attrs["complete"] = True
-        except (OSError, RuntimeError) as error:
-            # HDF5 tells in its text alone that the disk is full.
-            number = re.search(r"errno = (\d+)", str(error))
-            if number is None:
-                raise
-            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    with publish(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+        write_attributes(file, attributes)
+        yield file
+        file.attrs["complete"] = True
 
 
 def write_attributes(target: h5py.Group, attributes: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from intermodel.engine.errors import UserError
 PARENT = os.getppid()
 # Where jobs note, for every file that is being made, which process makes it; all machines of a cluster see this folder.
 CLAIMS = Path(".snakemake", "intermodel", "claims")
+# How HDF5 and safetensors, which raise errors of their own, tell the number of the system's.
+TOLD = re.compile(r"(?:errno = |os error )(\d+)")
 _watching = False
 _claims: dict[Path, str] = {}
 
@@ -100,7 +102,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-    except OSError as error:
+    except Exception as error:
         problem = writing_problem(path, error)
         if problem is None:
             raise
@@ -110,14 +112,17 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink()
 
 
-def writing_problem(path: str | os.PathLike[str], error: OSError) -> UserError | None:
-    """A sentence about a file that cannot be written, if it is one that the user can put right."""
+def writing_problem(path: str | os.PathLike[str], error: Exception) -> UserError | None:
+    """A sentence about a file that cannot be written, if it is for a reason that the user can put right."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (told := TOLD.search(str(error))) and not isinstance(error, UserError):
+        number = int(told[1])
     reason = {
         errno.ENOSPC: "the disk is full; free some space",
         errno.EDQUOT: "the disk quota is used up; free some space",
         errno.EROFS: "the file system is read-only; choose another `results` folder",
         errno.EACCES: "the folder may not be written; change its permissions or choose another `results` folder",
-    }.get(error.errno or 0)
+    }.get(number or 0)
     return None if reason is None else UserError(f"{path} cannot be written: {reason} and run again.")
 
 
