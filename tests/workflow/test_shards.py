@@ -25,10 +25,13 @@ pytestmark = pytest.mark.workflow
 
 
 class Project:
-    """The workflow in a folder of its own, with one untrained network on images in two shards."""
+    """A copy of the workflow's code, with one untrained network on images in two shards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        for name in ("rules", "workflow", "envs", "profiles", "docs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "Snakefile", folder)
         self.reset()
 
     def reset(self) -> None:
@@ -43,12 +46,8 @@ class Project:
         path = self.folder / "study.yaml"
         path.write_text(yaml.safe_dump(self.study, sort_keys=False))
         result = subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1"),
-                *("--workflow-profile", str(ROOT / "profiles" / "default"), "--directory", str(self.folder)),
-                *("--configfile", str(path), "--keep-incomplete", *arguments),
-            ],
-            cwd=ROOT,
+            [sys.executable, "-m", "snakemake", "--configfile", str(path), "--cores", "1", *arguments],
+            cwd=self.folder,
             capture_output=True,
             text=True,
             env={name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
