@@ -138,8 +138,12 @@ def test_input_of_another_network_is_noticed():
         Preprocessing((5, 5)).check_input(plain.normalise(pixels))
     broken = plain.normalise(pixels)
     broken[1, 2, 0, 0] = float("nan")
-    with pytest.raises(UserError, match="channel 2"):
+    with pytest.raises(UserError, match=r"nan .*some channel"):
         plain.check_input(broken)
+    # A channel that lies in the range of another one.
+    uneven = Preprocessing((4, 4), resize="none", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.25))
+    with pytest.raises(UserError, match="in channel 0"):
+        uneven.check_input(uneven.normalise(pixels).flip(1))
 
 
 def test_a_configuration_that_cannot_be_followed_is_refused():
