@@ -51,6 +51,12 @@ bench: $(VENV)/installed ## Compare with bare limits and independent baselines; 
 test-crash: $(VENV)/installed ## Kill a study at KILLS random moments, fill its disk; compare with an undisturbed one.
 	INTERMODEL_KILLS=$(KILLS) $(BIN)/pytest tests/crash --slow -n 0 -s
 
+test-cluster: $(VENV)/installed ## Run a study on the SLURM that the commands in the folder INTERMODEL_SLURM start.
+	$(BIN)/pytest tests/cluster -n 0
+
+test-environments: $(VENV)/installed ## Run every rule in its own environment, made by the conda in INTERMODEL_CONDALIKE.
+	$(BIN)/pytest tests/workflow/test_rule_environments.py -n 0
+
 lint: $(VENV)/installed ## Check style, types, layers and rules.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,29 @@ def chromium() -> str:
     if not found:
         missing("browser", "no Chromium is installed; the page is not opened")
     return found
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Path]:
+    """The folder INTERMODEL_SLURM with start-slurm and stop-slurm; the cluster is up."""
+    folder = os.environ.get("INTERMODEL_SLURM", "")
+    if not folder:
+        missing("cluster", "INTERMODEL_SLURM is not set to a folder with start-slurm; no cluster is tested")
+    started = subprocess.run([f"{folder}/start-slurm"], capture_output=True, text=True, check=False)
+    if started.returncode:
+        missing("cluster", f"SLURM cannot be started here: {(started.stderr or started.stdout).strip()[-200:]}")
+    yield Path(folder)
+    if "already running" not in started.stdout:
+        subprocess.run([f"{folder}/stop-slurm"], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def conda() -> Path:
+    """The folder INTERMODEL_CONDALIKE with conda and activate."""
+    folder = os.environ.get("INTERMODEL_CONDALIKE", "")
+    if not folder:
+        missing("environments", "INTERMODEL_CONDALIKE is not set to a folder with conda; no environment is built")
+    return Path(folder).resolve()
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_a_gpu_comes_with_cores_for_the_threads_that_decode_for_it(workflow: Wor
 def test_only_networks_get_a_gpu_and_the_profile_says_which(workflow: Workflow) -> None:
     for step in NETWORKS:
         workflow.profile["set-resources"][step] |= {"gpu_model": "a100", "slurm_partition": "gpu"}
-    workflow.profile["default-resources"] = {"slurm_partition": "cpu"}
+    workflow.profile["default-resources"]["slurm_partition"] = "cpu"
     found = set()
     for rule in workflow.asked():
         resources = rule["1"]
@@ -132,7 +132,7 @@ def test_a_study_on_cpus_takes_no_gpu_whatever_the_profile_says(workflow: Workfl
 
 @pytest.mark.parametrize("name", ["gpu", "gpu_model"])
 def test_a_gpu_for_every_job_is_refused(workflow: Workflow, name: str) -> None:
-    workflow.profile["default-resources"] = {name: 1 if name == "gpu" else "a100"}
+    workflow.profile["default-resources"][name] = 1 if name == "gpu" else "a100"
     result = workflow.read()
     assert result.returncode == 1
     assert f"default-resources: found {name}, which would give a GPU to every job" in result.stderr
