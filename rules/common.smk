@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import re
@@ -28,6 +29,8 @@ from intermodel.engine.timings import read_jobs, write_jobs
 from intermodel.study import load_study
 
 BEGIN = time.monotonic()
+# Planning makes millions of objects that stay; to search them for garbage all the time costs a tenth of it.
+gc.set_threshold(100_000, 50, 100)
 STATE = Path(".snakemake") / "intermodel"
 remember(STATE / "code.json")
 
