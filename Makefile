@@ -17,11 +17,13 @@ help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 # The environment is made anew whenever the lock file changes. uv installs in seconds what pip installs in minutes; pip
-# is the way out where uv does not reach the package index.
+# is the way out where uv does not reach the package index. Modules are compiled once, here: where Python may not write
+# what it has compiled (PYTHONDONTWRITEBYTECODE), every job would compile torch again, for more than it costs to import.
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep -m1 '^uv==' requirements.lock | cut -d' ' -f1)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes \
+		-r requirements.lock \
 		|| $(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	touch $@
 
