@@ -178,17 +178,35 @@ def test_a_full_disk_is_told_and_the_part_is_kept(tmp_path, monkeypatch):
     assert part(tmp_path).rows >= 64
 
 
-def test_two_processes_do_not_write_the_same_part(tmp_path):
-    target = part(tmp_path)
-    code = "import sys\nfrom pathlib import Path\nfrom features.test_parts import part\npart(Path(sys.argv[1]))\n"
+def second_process(folder: Path, patience: float) -> subprocess.Popen[str]:
+    """Another process that wants to write the same part."""
+    code = (
+        "import sys; from pathlib import Path; from features.test_parts import part;"
+        "import intermodel.features.parts as parts;"
+        "parts.PATIENCE, parts.PAUSE = float(sys.argv[2]), 0.1; print('ready', flush=True); part(Path(sys.argv[1]))"
+    )
     scripts, tests = Path(intermodel.__file__).parents[1], Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": f"{scripts}{os.pathsep}{tests}"}
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], env=environment, check=False, capture_output=True, text=True
-    )
-    assert ended.returncode != 0
-    assert "is being written by another process" in ended.stderr
+    command = [sys.executable, "-c", code, str(folder), str(patience)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_do_not_write_the_same_part(tmp_path):
+    target = part(tmp_path)
+    other = second_process(tmp_path, patience=0)
+    _, told = other.communicate(timeout=60)
+    assert other.returncode != 0 and "is being written by another process" in told
     target.close()
+
+
+def test_the_end_of_another_process_is_waited_for(tmp_path):
+    target = part(tmp_path)
+    other = second_process(tmp_path, patience=60)
+    assert other.stdout is not None and other.stdout.readline() == "ready\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        other.wait(timeout=0.5)
+    target.close()
+    assert other.wait(timeout=60) == 0
 
 
 def test_chunks_let_both_images_and_units_be_read_in_pieces(tmp_path):

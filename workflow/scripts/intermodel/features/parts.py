@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ BLOCK_BYTES = 16 * 2**20
 MOST_ROWS = 64
 # A chunk holds all rows of a block for a few units, so that both images and units can be read in pieces.
 CHUNK_BYTES = 512 * 2**10
+
+# Seconds to wait for another process that writes the same file, and between two looks at it.
+PATIENCE, PAUSE = 60.0, 3.0
 
 # One record for each block: the checksum of its bytes (CRC-32, with bit 32 set once the block is written), the lowest
 # pooled value and the largest absolute value in it.
@@ -207,9 +211,7 @@ class Part:
         if not self.part.exists():
             return None
         try:
-            file = h5py.File(self.part, "r+", locking="best-effort")
-        except BlockingIOError as error:
-            raise UserError(f"{self.part} is being written by another process; wait for it, or end it.") from error
+            file = _open_when_free(self.part)
         except OSError:
             logger.warning("%s is unreadable and is begun again", self.part)
             return None
@@ -226,6 +228,19 @@ class Part:
             return None
         logger.info("%s is resumed at row %d of %d", self.part, self.rows, len(self.ids))
         return file
+
+
+def _open_when_free(path: Path) -> h5py.File:
+    """Open a file that an orphan of an earlier run may still be writing: it ends with its next block."""
+    begin = time.monotonic()
+    while True:
+        try:
+            return h5py.File(path, "r+", locking="best-effort")
+        except BlockingIOError as error:
+            if time.monotonic() - begin > PATIENCE:
+                raise UserError(f"{path} is being written by another process; wait for it, or end it.") from error
+        logger.info("%s is being written by another process; waiting for its end", path)
+        time.sleep(PAUSE)
 
 
 def _finished_rows(data: h5py.Dataset, blocks: NDArray[Any]) -> int:
