@@ -11,7 +11,8 @@ OPTIONS = --cores $(CORES) --configfile $(STUDY)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models run resume test test-crash lint lock document
+.PHONY: help demo demo-models run resume why test test-crash test-cluster test-environments bench lint lock document \
+	estimate layers clean-results
 
 help: ## List the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
