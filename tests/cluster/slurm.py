@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from copied_code import copy_code
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = Path(__file__).with_name("small.yaml")
@@ -92,9 +93,7 @@ class Project:
     def __init__(self, folder: Path, gpu_model: str) -> None:
         self.folder, self.mishaps = folder, folder / "mishaps"
         self.mishaps.mkdir(parents=True)
-        for name in ("rules", "workflow", "envs", "profiles", "docs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", folder)
+        copy_code(folder)
         shutil.copy(STUDY, folder / "study.yaml")
         path = folder / "profiles" / "slurm" / "config.yaml"
         profile: dict[str, Any] = yaml.safe_load(path.read_text())

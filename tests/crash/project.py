@@ -15,9 +15,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import psutil
+from copied_code import copy_code
 from intermodel import store
 
-ROOT = Path(__file__).resolve().parents[2]
 STUDY = Path(__file__).with_name("small.yaml")
 
 
@@ -32,10 +32,7 @@ class Project:
     def __init__(self, folder: Path, study: Path = STUDY) -> None:
         self.folder, self.results = folder, folder / "results"
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("rules", "workflow", "envs", "profiles", "docs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("Snakefile", "Makefile", "requirements.lock"):
-            shutil.copy2(ROOT / name, folder)
+        copy_code(folder, "Makefile", "requirements.lock")
         shutil.copy(study, folder / "study.yaml")
         self._sessions: set[int] = set()
 

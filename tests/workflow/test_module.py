@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from copied_code import copy_code
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
 MODULE = """
 module {name}:
@@ -45,9 +44,7 @@ class Outer:
 
     def __init__(self, folder: Path) -> None:
         code = folder / "intermodel"
-        for name in ("rules", "workflow", "envs", "docs"):
-            shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", code)
+        copy_code(code)
         self.folder = folder / "outer"
         (self.folder / "workflow").mkdir(parents=True)
         self.config: dict[str, Any] = {"snakefile": str(code / "Snakefile")}

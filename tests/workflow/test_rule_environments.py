@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copied_code import copy_code
 from intermodel.engine.code_hash import imported_packages
 from workflow.test_environments import OPTIONAL, environments, rules
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 
 pytestmark = pytest.mark.environments
@@ -37,9 +37,7 @@ class Project:
 
     def __init__(self, folder: Path, conda: Path) -> None:
         self.folder, self.conda, self.prefixes = folder, conda, folder / "environments"
-        for name in ("rules", "workflow", "envs", "profiles", "docs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", folder)
+        copy_code(folder)
         study = yaml.safe_load(TINY.read_text())
         del study["models"]["vit"]
         for model in study["models"].values():

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copied_code import copy_code
 from features.test_shards import same
 from intermodel import store
 from intermodel.engine.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 ANALYSES = ("concepts", "similarity", "probe", "quality", "lce")
 
@@ -29,9 +29,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("rules", "workflow", "envs", "profiles", "docs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", folder)
+        copy_code(folder)
         self.reset()
 
     def reset(self) -> None:

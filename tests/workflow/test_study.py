@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copied_code import copy_code
 from opened_page import use_page
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 
 pytestmark = pytest.mark.workflow
@@ -26,9 +25,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("rules", "workflow", "envs", "profiles", "docs"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", folder)
+        copy_code(folder)
         self.study = yaml.safe_load(TINY.read_text())
 
     def snakemake(self, *arguments: str, code: int = 0) -> str:
