@@ -17,7 +17,6 @@ from typing import Any
 import yaml
 from copied_code import copy_code
 
-ROOT = Path(__file__).resolve().parents[2]
 STUDY = Path(__file__).with_name("small.yaml")
 ACTIVE = {"PENDING", "RUNNING", "COMPLETING"}
 
