@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +97,26 @@ def test_a_full_disk_hides_no_sentence(tmp_path: Path, capfd: pytest.CaptureFixt
         "error: values.h5 cannot be written: the disk is full; free some space and run again.\n"
     )
     assert "WARNING root: ignored: Can't decrement id ref count" in (tmp_path / "job.log").read_text()
+
+
+def test_a_job_with_a_full_disk_ends_at_once(tmp_path: Path) -> None:
+    """What libraries do when the interpreter clears up would write to the disk again."""
+    code = f"""
+import atexit, errno
+from intermodel.engine.job import job
+from intermodel.engine.publish import publish
+atexit.register(print, "cleared up")
+with job({str(tmp_path / "job.log")!r}), publish({str(tmp_path / "values.h5")!r}):
+    raise OSError(errno.ENOSPC, "No space left on device")
+"""
+    scripts = Path(publish.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(scripts)}, capture_output=True, text=True
+    )
+    told = f"{tmp_path / 'values.h5'} cannot be written: the disk is full; free some space and run again."
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {told}\n")
+    assert told in (tmp_path / "job.log").read_text() and "CPU seconds" in (tmp_path / "job.log").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["job.log"]
 
 
 def test_a_defect_of_the_program_keeps_its_traceback(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
     Any other exception is a defect of the program: its traceback goes to the log and to the terminal.
     """
     watch_parent()
+    unwritten = False
     handler = _open_log(Path(log))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -40,7 +42,10 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
     except UserError as error:
         logging.error("%s", error)
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        cause = error.__cause__
+        unwritten = isinstance(cause, Exception) and writing_problem(log, cause) is not None
+        if not unwritten:
+            raise SystemExit(1) from None
     except Exception:
         logging.exception("unexpected error")
         raise
@@ -52,6 +57,11 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
         root.removeHandler(handler)
         with suppress(OSError):
             handler.close()
+    if unwritten:
+        # Not in the usual way: HDF5 would try again to write what it holds for a full disk, and crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 class _Log(logging.FileHandler):
