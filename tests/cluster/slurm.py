@@ -133,6 +133,8 @@ class Project:
         with (self.folder / "output.txt").open("a") as output:
             return subprocess.Popen(
                 [
+                    # Programs that a shell has put into the background ignore Ctrl-C otherwise.
+                    *("env", "--default-signal=INT"),
                     *(sys.executable, "-m", "snakemake", "--workflow-profile", f"profiles/{profile}"),
                     *("--configfile", "study.yaml", *cores, "--", *arguments),
                 ],
@@ -163,7 +165,14 @@ class Project:
         """End a run that is still there, and its jobs."""
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.wait()
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for job in jobs_of(self.folder):
+            if job.state in ACTIVE:
+                run("scancel", str(job.number))
 
 
 def run(*command: str) -> str:
