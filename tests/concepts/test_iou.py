@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from concepts.samples import ArrayMaps, problem, vocabulary
-from intermodel.concepts.iou import iou, iou_intervals, iou_matrix
+from intermodel.concepts import iou as module
+from intermodel.concepts.iou import all_iou_intervals, iou, iou_intervals, iou_matrix
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.tally import tally
@@ -83,3 +84,19 @@ def test_no_label_and_a_single_fold_have_no_interval() -> None:
     assert np.isnan(found.estimate[0]) and np.isnan(found.high[0]) and np.isfinite(found.estimate[1])
     one = iou_intervals(case.tally(folds=1).folds, case.vocabulary, np.array([1]), np.array([2]))
     assert one.estimate[0] == found.estimate[1] and np.isnan(one.low[0])
+
+
+@pytest.mark.parametrize("denominator", ["category", "all"])
+def test_intervals_of_all_pairs_are_those_of_single_ones(denominator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = problem(1, images=24)
+    folds, words = case.tally(folds=5).folds, case.vocabulary
+    found = all_iou_intervals(folds, words, denominator)
+    units, labels = np.indices(found.estimate.shape)
+    expected = iou_intervals(folds, words, units, labels, denominator)
+    for name in ("estimate", "standard_error", "low", "high"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12, err_msg=name)
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", 1)
+    np.testing.assert_array_equal(all_iou_intervals(folds, words, denominator).low, found.low)
+    single = all_iou_intervals(case.tally(folds=1).folds, words, denominator)
+    np.testing.assert_allclose(single.estimate, found.estimate)
+    assert np.isnan(single.low).all()

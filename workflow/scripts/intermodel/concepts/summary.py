@@ -11,6 +11,7 @@ from intermodel.concepts.chance import Chance, chance
 from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import CONVENTIONS, Labels, assign_labels, detectors, units_per_concept
 from intermodel.concepts.reachability import highest_iou
+from intermodel.concepts.stability import label_stability
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.tally import Tally
 from intermodel.concepts.vocabulary import Vocabulary
@@ -33,13 +34,15 @@ class LayerConcepts:
         (U,) thresholds of the units.
     labels
         Best labels.
-    interval
-        Of the IoU with the single label, (U,).
+    interval, category_interval
+        Of the IoU with the single label, (U,), and with the best label of each category, (U, K).
     detector
         (U,) whether the unit is a detector of its single label.
     halves_agree
         (U,) whether two disjoint halves of the images (the folds with even and with odd numbers) both give the unit
         its label.
+    stability
+        (U,) share of bootstrap draws of folds in which the unit keeps its label; NaN without a label.
     units
         (2, L) detectors of each label.
     replicates
@@ -60,8 +63,10 @@ class LayerConcepts:
     threshold: NDArray[np.float64]
     labels: Labels
     interval: Jackknife
+    category_interval: Jackknife
     detector: NDArray[np.bool_]
     halves_agree: NDArray[np.bool_]
+    stability: NDArray[np.float64]
     units: NDArray[np.int64]
     replicates: NDArray[np.int64]
     best_unit: NDArray[np.intp]
@@ -158,8 +163,10 @@ def layer_concepts(tally: Tally, iou_threshold: float = 0.04, denominator: Denom
         tally.threshold,
         labels,
         iou_intervals(folds, vocabulary, every, labels.label, denominator),
+        iou_intervals(folds, vocabulary, every[:, None], labels.category_label, denominator),
         detectors(labels, iou_threshold),
         _halves_agree(folds, vocabulary, labels, denominator),
+        label_stability(folds, vocabulary, labels.label, denominator),
         _units(labels, vocabulary, iou_threshold),
         np.stack(replicates),
         best_unit,

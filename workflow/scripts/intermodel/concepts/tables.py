@@ -121,6 +121,7 @@ def _units(layer: Layer) -> list[Row]:
         "sure": result.sure,
         "tie": labels.tie,
         "halves_agree": result.halves_agree,
+        "label_stability": result.stability,
         "chance_iou": unknown if result.chance is None else result.chance.best.mean(axis=0),
         "false_discovery": unknown if result.chance is None else result.chance.false_discovery,
         "threshold": result.threshold,
@@ -130,6 +131,8 @@ def _units(layer: Layer) -> list[Row]:
     for k, category in enumerate(categories):
         columns[f"{category}_concept"] = names[labels.category_label[:, k]]
         columns[f"{category}_iou"] = labels.category_iou[:, k]
+        columns[f"{category}_iou_low"] = result.category_interval.low[:, k]
+        columns[f"{category}_iou_high"] = result.category_interval.high[:, k]
         columns[f"{category}_tie"] = labels.category_tie[:, k]
     lines = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
     return [{"model": layer.model, "layer": layer.layer, **dict(zip(columns, line, strict=True))} for line in lines]
