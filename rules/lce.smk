@@ -1,11 +1,16 @@
 # What has each model learned, compared with the others? Models become points in the space of the concepts that their
-# units detect; everything follows from the tallies. The layer of each model that enters the embedding, and the data sets whose probes are crossed with it.
+# units detect; everything follows from the tallies. The layer of each model that enters the embedding, the data sets
+# whose probes are crossed with it, and other ways of comparing models that it is held against.
 LCE_LAYER = {
     model: STUDY.analyses.lce.layers.get(model, STUDY.layers(model)[-1])
     for model in MODELS
 }
 LCE_PROBED = STUDY.datasets_for("probe") if STUDY.analyses.lce.probes else []
 LCE_CROSSED = bool(LCE_PROBED or STUDY.analyses.lce.performance)
+LCE_COMPANIONS = {
+    dataset: [name for name in ["similarity"] if dataset in STUDY.datasets_for(name)]
+    for dataset in STUDY.datasets
+}
 LCE_TABLES = [
     "vectors",
     "map",
@@ -15,12 +20,15 @@ LCE_TABLES = [
     "ensemble",
     "categories",
     "performance",
+    "geometries",
     "agreement",
     "findings",
     "warnings",
 ]
-LCE_FIGURES = ["map", "distances", "categories", "complementarity"] + (
-    ["performance"] if LCE_CROSSED else []
+LCE_FIGURES = (
+    ["map", "distances", "categories", "complementarity"]
+    + (["agreement"] if any(LCE_COMPANIONS.values()) else [])
+    + (["performance"] if LCE_CROSSED else [])
 )
 
 
@@ -37,11 +45,10 @@ rule embed_models:
             if STUDY.analyses.lce.performance
             else []
         ),
-        similarities=lambda wildcards: (
-            [PATHS.table("similarity", "pairs", wildcards.dataset)]
-            if wildcards.dataset in STUDY.datasets_for("similarity")
-            else []
-        ),
+        companions=lambda wildcards: [
+            PATHS.table(name, "pairs", wildcards.dataset)
+            for name in LCE_COMPANIONS[wildcards.dataset]
+        ],
     output:
         embedding=PATHS.lce(),
         tables=[PATHS.table("lce", name) for name in LCE_TABLES],
@@ -64,6 +71,7 @@ rule embed_models:
         ),
         models=lambda wildcards: STUDY.describe(),
         layers=LCE_LAYER,
+        companions=lambda wildcards: LCE_COMPANIONS[wildcards.dataset],
         code=code_of("embed_models.py"),
     message:
         "Embedding the models by the concepts of {wildcards.dataset}"
@@ -75,6 +83,8 @@ rule plot_lce:
     input:
         embedding=PATHS.lce(),
         performance=PATHS.table("lce", "performance"),
+        geometries=PATHS.table("lce", "geometries"),
+        agreement=PATHS.table("lce", "agreement"),
     output:
         **{
             name: report(

@@ -64,7 +64,7 @@ def result(tallies: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
     ]
     store.write_table(folder / "pairs.csv", pairs)
     chosen = SETTINGS | {"performance": str(table)}
-    compare_models(tallies, describe(NAMES), folder, "scenes", chosen, similarities=folder / "pairs.csv")
+    compare_models(tallies, describe(NAMES), folder, "scenes", chosen, companions={"similarity": folder / "pairs.csv"})
     return folder
 
 
@@ -103,7 +103,13 @@ def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
 
 def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
     table = store.read_table(result / "agreement.csv")
-    assert table["measure"].tolist() == ["svcca"] and table["models"] == [4] and table["draws"] == [23]
+    assert (table["geometry"].tolist(), table["other"].tolist()) == (["lce"], ["svcca"])
+    assert (table["models"][0], table["pairs"][0], table["draws"][0]) == (4, 6, 23)
+    gaps = store.read_table(result / "geometries.csv")
+    assert gaps["geometry"].tolist() == ["lce"] * 6 + ["svcca"] * 6 and "untrained" not in set(gaps["model_b"])
+    pairs = store.read_table(result / "distances.csv")
+    both = (pairs["distance"] == "euclidean") & (pairs["model_a"] == "simclr") & (pairs["model_b"] == "byol")
+    assert gaps["dissimilarity"][3] == pairs["value"][both] and gaps["model_a"][3] == "simclr"
     assert -1 <= table["r"][0] <= 1 and table["p"][0] >= 1 / 24
 
 

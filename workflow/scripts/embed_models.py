@@ -18,5 +18,5 @@ with job(snakemake.log[0], snakemake.output):
         snakemake.wildcards.dataset,
         settings | {"performance": next(iter(snakemake.input.performance), None)},
         probes={dataset: {model["name"]: next(files) for model in models} for dataset in settings["probed"]},
-        similarities=next(iter(snakemake.input.similarities), None),
+        companions=dict(zip(snakemake.params.companions, snakemake.input.companions, strict=True)),
     )

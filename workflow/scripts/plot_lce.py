@@ -3,6 +3,7 @@ from intermodel.engine.job import job
 
 with job(snakemake.log[0], snakemake.output):
     from intermodel.lce import figures, map_figure
+    from intermodel.lce.agreement_figure import draw_agreement
     from intermodel.lce.files import read_embedding
     from intermodel.plotting import save
     from intermodel.store import read_table
@@ -16,3 +17,6 @@ with job(snakemake.log[0], snakemake.output):
     if hasattr(output, "performance"):
         table = read_table(snakemake.input.performance)
         save(figures.draw_crossing(table, about.settings.level), output.performance)
+    if hasattr(output, "agreement"):
+        compared = (read_table(snakemake.input[name]) for name in ("geometries", "agreement"))
+        save(draw_agreement(*compared, about), output.agreement)

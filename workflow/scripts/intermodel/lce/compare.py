@@ -18,7 +18,7 @@ from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed
 from intermodel.lce import performance, tables
-from intermodel.lce.agreement import agreement_sentence, agreements
+from intermodel.lce.agreement import agreement_sentences, agreements, geometries
 from intermodel.lce.embedding import Embedding, embed
 from intermodel.lce.evidence import best_iou, detectors, gather
 from intermodel.lce.files import About, Model, write_embedding
@@ -77,7 +77,7 @@ def compare_models(
     dataset: str,
     settings: Mapping[str, Any],
     probes: Mapping[str, Mapping[str, str]] | None = None,
-    similarities: str | Path | None = None,
+    companions: Mapping[str, str | Path] | None = None,
 ) -> None:
     """Embed the models of a study and write the embedding, its tables and its findings.
 
@@ -96,8 +96,9 @@ def compare_models(
         performance, the path of a table of downstream results or None.
     probes
         Probe files by data set and model, for the study's own downstream results.
-    similarities
-        Table of pairs of the similarity analysis on the same data set.
+    companions
+        Tables of pairs of other ways to compare the models on the same data set, by capability: "similarity",
+        "unit_matching".
 
     Raises
     ------
@@ -137,7 +138,8 @@ def compare_models(
         write_table(folder / f"{name}.csv", rows)
     rows, sentences = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
     write_table(folder / "performance.csv", rows or {name: [] for name in tables.PERFORMANCE_COLUMNS})
-    rows, agreement = _agree(embedding, about, similarities)
+    gaps, rows, agreement = _agree(embedding, about, companions or {})
+    write_table(folder / "geometries.csv", gaps or {name: [] for name in tables.GEOMETRY_COLUMNS})
     write_table(folder / "agreement.csv", rows or {name: [] for name in tables.AGREEMENT_COLUMNS})
     statements = findings(embedding, about) + sentences + agreement
     write_table(
@@ -289,23 +291,27 @@ def _cross(
     )
 
 
-def _agree(embedding: Embedding, about: About, path: str | Path | None) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Agreement with the similarity of representations over the trained models, as rows and sentences."""
+def _agree(
+    embedding: Embedding, about: About, companions: Mapping[str, str | Path]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Finding]]:
+    """Agreement with other geometries over the trained models: the distances and the tests as rows, sentences."""
     settings = about.settings
     trained = [number for number, model in enumerate(about.models) if not model.control]
-    if path is None or len(trained) < 2:
-        return [], []
-    results = agreements(
+    names = [about.models[number].name for number in trained]
+    found = geometries(
         embedding.measures[settings.distance].value.value[np.ix_(trained, trained)],
-        read_table(path),
+        {capability: read_table(path) for capability, path in companions.items()},
         {about.models[number].name: about.models[number].layer for number in trained},
-        settings.permutations,
-        derive_seed(settings.seed, "lce", "agreement"),
     )
-    if not results:
-        return [], []
-    sentence = agreement_sentence(results, len(trained), settings.level)
-    return tables.agreement(results, settings.distance, len(trained)), [Finding(sentence, "agreement.csv")]
+    if len(found) < 2 or len(trained) < 2:
+        return [], [], []
+    results = agreements(found, settings.permutations, derive_seed(settings.seed, "lce", "agreement"))
+    sentences = agreement_sentences(results, [about.models[number].title for number in trained], settings.level)
+    return (
+        tables.geometries(found, names),
+        tables.agreement(results, settings.distance, names),
+        [Finding(sentence, "agreement.csv") for sentence in sentences],
+    )
 
 
 def probe_outcomes(probes: Mapping[str, Mapping[str, str]], models: Sequence[Model]) -> performance.Outcomes | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from intermodel.lce.agreement import Agreement
+from intermodel.lce.agreement import Agreement, Geometry
 from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import Embedding
 from intermodel.lce.files import About
@@ -21,7 +21,11 @@ PERFORMANCE_COLUMNS = (
     *("r", "p", "p_adjusted", "q", "survives", "reason"),
 )
 
-AGREEMENT_COLUMNS = ("measure", "distance", "models", "r", "p", "draws", "reason")
+AGREEMENT_COLUMNS = (
+    *("geometry", "other", "distance", "models", "pairs", "r", "low", "high", "low_without"),
+    *("p", "p_adjusted", "draws", "reason"),
+)
+GEOMETRY_COLUMNS = ("geometry", "model_a", "model_b", "dissimilarity")
 
 
 def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[str, Rows]:
@@ -203,17 +207,38 @@ def performance(
     ]
 
 
-def agreement(results: Sequence[Agreement], distance: str, models: int) -> Rows:
-    """A row for each measure of similarity that the distances were compared with."""
+def agreement(results: Sequence[Agreement], distance: str, models: Sequence[str]) -> Rows:
+    """A row for each pair of geometries; `low_without` is the model whose absence lowers the correlation most."""
     return [
         {
-            "measure": result.measure,
+            "geometry": result.first,
+            "other": result.second,
             "distance": distance,
-            "models": models,
+            "models": len(models),
+            "pairs": len(models) * (len(models) - 1) // 2,
             "r": result.test.r,
+            "low": result.low,
+            "high": result.high,
+            "low_without": models[result.pillar] if result.pillar >= 0 else "",
             "p": result.test.p,
+            "p_adjusted": result.p_adjusted,
             "draws": result.test.draws,
             "reason": result.test.reason,
         }
         for result in results
+    ]
+
+
+def geometries(found: Sequence[Geometry], models: Sequence[str]) -> Rows:
+    """A row for each geometry and pair of models: what the tests of agreement compare."""
+    return [
+        {
+            "geometry": geometry.name,
+            "model_a": models[a],
+            "model_b": models[b],
+            "dissimilarity": float(geometry.dissimilarity[a, b]),
+        }
+        for geometry in found
+        for a in range(len(models))
+        for b in range(a + 1, len(models))
     ]

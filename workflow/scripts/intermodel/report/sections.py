@@ -48,12 +48,13 @@ QUESTIONS = (
         (
             Part(
                 "lce",
-                ("map", "distances", "categories", "complementarity", "performance"),
+                ("map", "distances", "categories", "complementarity", "agreement", "performance"),
                 {
                     "map": "Models as points",
                     "distances": "Distances between models",
                     "categories": "Concepts per category",
                     "complementarity": "What one model knows and another does not",
+                    "agreement": "Ways of comparing models, compared",
                     "performance": "Concepts and results",
                 },
             ),
