@@ -79,7 +79,9 @@ rule summarise_concepts:
         runtime=lasting(60),
     params:
         models=lambda wildcards: STUDY.describe(),
-        settings=STUDY.settings("concepts", "iou_threshold", "denominator"),
+        settings=STUDY.settings(
+            "concepts", "iou_threshold", "denominator", "detection", "fdr"
+        ),
         code=code_of("summarise_concepts.py"),
     message:
         "Comparing the concepts of all models on {wildcards.dataset}"
@@ -145,7 +147,8 @@ rule plot_concepts:
     params:
         dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
         settings=STUDY.settings(
-            "concepts", "gallery_units", "iou_threshold", "denominator"
+            "concepts",
+            *("gallery_units", "iou_threshold", "denominator", "detection", "fdr"),
         ),
         code=code_of("plot_concepts.py"),
     message:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from concepts.samples import ArrayMaps, vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from intermodel.concepts.chance import chance, false_discovery
+from intermodel.concepts.chance import chance, detection_threshold, false_discovery, iou_at
 from intermodel.concepts.iou import iou_matrix
 from intermodel.concepts.labels import Labels, assign_labels
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.tally import Tally, tally
+from intermodel.engine.errors import UserError
 
 WORDS = vocabulary(12, categories=("object",))
 
@@ -61,3 +63,37 @@ def test_false_discoveries_against_a_plain_count(observed: np.ndarray, rounds: i
 
     for score, share in zip(observed, found, strict=True):
         assert share == min(at(level) for level in observed if level <= score)
+
+
+def test_threshold_of_false_discoveries_takes_exactly_the_units_below_the_level() -> None:
+    generator = np.random.default_rng(1)
+    observed = np.append(generator.integers(0, 40, 60) / 40, 0.0)
+    null = generator.integers(0, 20, (3, 61)) / 40
+    share = false_discovery(observed, null)
+    for level in (0.01, 0.05, 0.2, 0.9):
+        np.testing.assert_array_equal(observed > iou_at(level, observed, null), share <= level)
+    assert iou_at(0.05, np.full(3, 0.1), np.full((1, 3), 0.2)) == 0.1
+    assert iou_at(0.05, np.zeros(0), np.zeros((1, 0))) == 0.0
+
+
+def test_detection_by_false_discoveries() -> None:
+    result, labels = planted(4)
+    cut = detection_threshold(result, "fdr", fdr=0.2)
+    # The two units of the sky score 1 under wrong pairings as well: 2 of 12 are to be expected by chance.
+    assert ((labels.iou > cut) == (np.arange(22) < 10) | (np.arange(22) >= 20)).all()
+    assert detection_threshold(result, "fdr", fdr=0.1) == 1.0
+    assert detection_threshold(result, "threshold", 0.3) == 0.3
+    with pytest.raises(UserError, match="detection: fdr compares with; set shuffles"):
+        detection_threshold(planted(0)[0], "fdr")
+
+
+def test_null_units_stay_undetected_at_the_level_promised() -> None:
+    """Units that know nothing and units that know something: the share of the former among detectors."""
+    generator = np.random.default_rng(2)
+    false = []
+    for _ in range(300):
+        null = generator.beta(2, 60, (1, 200))
+        observed = np.append(generator.beta(2, 60, 140), generator.beta(2, 12, 60))
+        detected = observed > iou_at(0.1, observed, null)
+        false.append(detected[:140].sum() / max(detected.sum(), 1))
+    assert 0.03 < np.mean(false) < 0.1

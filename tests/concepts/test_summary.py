@@ -55,3 +55,15 @@ def test_one_fold_gives_counts_without_intervals() -> None:
     counted = found.counts("detectors")
     assert counted.estimate[0] == found.detector.sum() and np.isnan(counted.low).all()
     assert not found.halves_agree.any()
+
+
+def test_detectors_by_false_discoveries() -> None:
+    tally = problem(5, images=40, units=12, tail=0.3).tally(folds=6, shuffles=2)
+    fixed = layer_concepts(tally, 0.04)
+    found = layer_concepts(tally, 0.04, detection="fdr", fdr=0.6)
+    assert fixed.chance is not None and found.chance is not None
+    np.testing.assert_array_equal(found.detector, fixed.chance.false_discovery <= 0.6)
+    assert found.iou_threshold == found.iou_at_fdr > 0.04 and 0 < found.detector.sum() < fixed.detector.sum()
+    assert found.counts("detectors").estimate[0] == found.detector.sum()
+    np.testing.assert_array_equal(found.chance.detectors, (found.chance.best > found.iou_threshold).sum(axis=1))
+    assert np.isnan(layer_concepts(problem(5).tally()).iou_at_fdr)

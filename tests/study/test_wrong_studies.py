@@ -28,6 +28,10 @@ def training(**changes: Any) -> dict[str, Any]:
 # What is changed in a study that is right, and the problems: path of the key, and pieces of the sentence.
 WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
     # Keys and types
+    "false discoveries without shuffles": (
+        {"analyses/concepts": {"detection": "fdr", "shuffles": 0}},
+        [("analyses.concepts.detection", "found fdr", "shuffles: 0", "set shuffles to at least 1")],
+    ),
     "misspelt top key": ({"modles": {}}, [("modles", "unknown key", "did you mean 'models'?")]),
     "misspelt key": ({"analyses/concepts": {"tial": 0.1}}, [("analyses.concepts.tial", "did you mean 'tail'?")]),
     "key in the wrong part": (

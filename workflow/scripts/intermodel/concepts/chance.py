@@ -9,6 +9,7 @@ concepts and a large tail it can be most of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import Labels, assign_labels
 from intermodel.concepts.tally import Tally
+from intermodel.engine.errors import UserError
+
+# A fixed IoU, or the one at which wrong pairings promise a share of false discoveries.
+Detection = Literal["threshold", "fdr"]
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,75 @@ class Chance:
 
 def chance(tally: Tally, labels: Labels, iou_threshold: float, denominator: Denominator = "category") -> Chance | None:
     """Compare the labels of a layer with those under wrong pairings; None if the tally holds no wrong pairing."""
-    rounds = len(tally.shuffled)
-    if rounds == 0:
+    if len(tally.shuffled) == 0:
         return None
-    best = np.stack(
-        [
-            assign_labels(iou_matrix(tally.shuffled.of(row), tally.vocabulary, denominator), tally.vocabulary).iou
-            for row in range(rounds)
-        ]
-    )
+    best = best_by_chance(tally, denominator)
     found = (best > iou_threshold).sum(axis=1).astype(np.int64)
     return Chance(best, found, false_discovery(labels.iou, best))
+
+
+def best_by_chance(tally: Tally, denominator: Denominator = "category") -> NDArray[np.float64]:
+    """Best IoU of each unit under each wrong pairing, (R, U)."""
+    vocabulary = tally.vocabulary
+    best = np.zeros((len(tally.shuffled), tally.units))
+    for row, line in enumerate(best):
+        line[:] = assign_labels(iou_matrix(tally.shuffled.of(row), vocabulary, denominator), vocabulary).iou
+    return best
+
+
+def detection_threshold(
+    tally: Tally,
+    detection: Detection = "threshold",
+    iou_threshold: float = 0.04,
+    fdr: float = 0.05,
+    denominator: Denominator = "category",
+) -> float:
+    """The IoU that a unit of a layer must exceed to be a detector.
+
+    Parameters
+    ----------
+    tally
+        The layer's tally.
+    detection
+        ``"threshold"``: `iou_threshold`, the same for all layers. ``"fdr"``: see `iou_at`, for each layer its own,
+        since what is reached by chance depends on how large and how steady in position its active areas are.
+    iou_threshold, fdr
+        The one or the other rule's number.
+    denominator
+        As for `iou.counted_area`.
+
+    Raises
+    ------
+    UserError
+        If detection is by false discoveries and the tally holds no wrong pairing.
+    """
+    if detection == "threshold":
+        return iou_threshold
+    if len(tally.shuffled) == 0:
+        raise UserError(
+            "The tally holds no wrong pairing of images and label maps, which detection: fdr compares with; set "
+            "shuffles to at least 1."
+        )
+    observed = assign_labels(iou_matrix(tally.folds.total(), tally.vocabulary, denominator), tally.vocabulary).iou
+    return iou_at(fdr, observed, best_by_chance(tally, denominator))
+
+
+def iou_at(level: float, observed: NDArray[np.float64], null: NDArray[np.float64]) -> float:
+    """The lowest IoU above which the share of false discoveries to expect is at most `level`.
+
+    It is the highest IoU of the units that are left out (0 if none is), so that a unit is a detector exactly if its
+    `false_discovery` is at most `level`.
+
+    Parameters
+    ----------
+    level
+        Share of false discoveries.
+    observed
+        (U,) best IoU of each unit.
+    null
+        (R, U) the same under wrong pairings.
+    """
+    return float(observed[false_discovery(observed, null) > level].max(initial=0.0))
 
 
 def false_discovery(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:

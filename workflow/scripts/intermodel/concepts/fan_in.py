@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intermodel.concepts import findings
+from intermodel.concepts.chance import Detection
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.iou import Denominator
 from intermodel.concepts.summary import layer_concepts
@@ -17,8 +18,10 @@ from intermodel.store import PathLike, read_attributes, write_table
 def read_layers(
     tallies: Sequence[PathLike],
     models: Sequence[Mapping[str, Any]],
-    iou_threshold: float,
-    denominator: Denominator,
+    iou_threshold: float = 0.04,
+    denominator: Denominator = "category",
+    detection: Detection = "threshold",
+    fdr: float = 0.05,
 ) -> list[Layer]:
     """Work out what each layer detects; models in the order of the study, layers from shallow to deep.
 
@@ -28,7 +31,7 @@ def read_layers(
         Tally files in any order.
     models
         Records with name, title, family, control and layers.
-    iou_threshold, denominator
+    iou_threshold, denominator, detection, fdr
         As for `layer_concepts`.
     """
     found = {}
@@ -50,7 +53,7 @@ def read_layers(
                     model["control"],
                     layer,
                     layer == model["layers"][-1],
-                    layer_concepts(read_tally(path), iou_threshold, denominator),
+                    layer_concepts(read_tally(path), iou_threshold, denominator, detection, fdr),
                     attributes,
                 )
             )
@@ -62,12 +65,13 @@ def write_tables(
     tallies: Sequence[PathLike],
     models: Sequence[Mapping[str, Any]],
     folder: PathLike,
-    *,
-    iou_threshold: float,
-    denominator: Denominator,
+    **settings: Any,
 ) -> None:
-    """Write units.csv, concepts.csv, summary.csv, findings.csv and warnings.csv of a data set into `folder`."""
-    layers = read_layers(tallies, models, iou_threshold, denominator)
+    """Write units.csv, concepts.csv, summary.csv, findings.csv and warnings.csv of a data set into `folder`.
+
+    The arguments are those of `read_layers`.
+    """
+    layers = read_layers(tallies, models, **settings)
     folder = Path(folder)
     write_table(folder / "units.csv", unit_rows(layers))
     write_table(folder / "concepts.csv", concept_rows(layers))

@@ -36,7 +36,7 @@ def findings(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     if not trained:
         return []
     statements = {
-        "summary.csv": [*_most(trained), *_against_controls(trained, controls), *_against_chance(main)],
+        "summary.csv": [*_most(trained), *_against_controls(trained, controls), *_against_chance(main), *_at_fdr(main)],
         "concepts.csv": [*_only_one(trained, controls), *_shared(trained, controls), *_reach(trained)],
         "units.csv": [*_categories(main), *_stability(trained)],
     }
@@ -107,6 +107,22 @@ def _against_chance(main: Sequence[Layer]) -> list[str]:
     return [
         "Detectors, in brackets those whose whole 95 % interval lies above the threshold, against the number that is "
         f"left when images meet the label maps of other images: {'; '.join(parts)}."
+    ]
+
+
+def _at_fdr(main: Sequence[Layer]) -> list[str]:
+    """How many units would pass if the IoU were set by the wrong pairings."""
+    judged = [layer for layer in main if layer.concepts.chance is not None]
+    if not judged:
+        return []
+    parts = [
+        f"{layer.title} {int((layer.concepts.labels.iou > layer.concepts.iou_at_fdr).sum())} of "
+        f"{len(layer.concepts.dead)} (above {layer.concepts.iou_at_fdr:.3f})"
+        for layer in judged
+    ]
+    return [
+        f"Units that know something about their concept, counted above the IoU from which at most "
+        f"{judged[0].concepts.fdr:.0%} false discoveries are to be expected: {'; '.join(parts)}."
     ]
 
 

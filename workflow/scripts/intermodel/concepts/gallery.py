@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.chance import Detection, detection_threshold
 from intermodel.concepts.files import open_patterns, visible_boxes
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import assign_labels
@@ -89,6 +90,8 @@ def collect(
     units: int = 12,
     iou_threshold: float = 0.04,
     denominator: Denominator = "category",
+    detection: Detection = "threshold",
+    fdr: float = 0.05,
 ) -> list[Shown]:
     """Gather what the gallery of a layer shows.
 
@@ -102,10 +105,11 @@ def collect(
         The data set.
     units
         Number of units.
-    iou_threshold, denominator
+    iou_threshold, denominator, detection, fdr
         As for `summary.layer_concepts`.
     """
     vocabulary = tally.vocabulary
+    cut = detection_threshold(tally, detection, iou_threshold, fdr, denominator)
     result = []
     with Maps(maps) as source, open_patterns(patterns) as (known, about):
         place = align(source.ids, known.ids, str(patterns))
@@ -129,7 +133,7 @@ def collect(
                     Scene(thumbnail(images.image(int(shown[row]))), level, label_mask(known, int(place[row]), label))
                 )
             category = vocabulary.categories[vocabulary.category[label]]
-            result.append(Shown(unit, vocabulary.names[label], category, iou, iou > iou_threshold, tuple(scenes)))
+            result.append(Shown(unit, vocabulary.names[label], category, iou, iou > cut, tuple(scenes)))
     return result
 
 

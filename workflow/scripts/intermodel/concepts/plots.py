@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from intermodel.concepts.figures import draw_concepts, draw_overview
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.gallery import Images, collect, draw_gallery
-from intermodel.concepts.iou import Denominator
 from intermodel.plotting import save
 from intermodel.store import PathLike, read_table
 
@@ -35,11 +34,9 @@ def plot_galleries(
     paths: Iterable[Sequence[PathLike]],
     *,
     gallery_units: int,
-    iou_threshold: float,
-    denominator: Denominator,
+    **settings: Any,
 ) -> None:
-    """Draw one gallery for each model: its tally, its maps, the files (svg, webp, ...) to write."""
-    settings: Mapping[str, Any] = {"iou_threshold": iou_threshold, "denominator": denominator}
+    """Draw one gallery for each model: its tally, its maps, the files (svg, webp, ...) to write; see `collect`."""
     for tally, source, files in zip(tallies, maps, paths, strict=True):
         shown = collect(read_tally(tally), source, patterns, images, units=gallery_units, **settings)
         save(draw_gallery(shown), *files)

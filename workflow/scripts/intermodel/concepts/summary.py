@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from intermodel.concepts.chance import Chance, chance
+from intermodel.concepts.chance import Chance, Detection, chance, detection_threshold, iou_at
 from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import CONVENTIONS, Labels, assign_labels, detectors, units_per_concept
 from intermodel.concepts.reachability import highest_iou
@@ -55,6 +55,8 @@ class LayerConcepts:
         What wrong pairings detect; None if they were left out.
     iou_threshold
         A unit is a detector above it.
+    fdr, iou_at_fdr
+        A share of false discoveries, and the IoU above which no more are to be expected (NaN without wrong pairings).
     """
 
     vocabulary: Vocabulary
@@ -74,6 +76,8 @@ class LayerConcepts:
     highest: NDArray[np.float64]
     chance: Chance | None
     iou_threshold: float
+    fdr: float
+    iou_at_fdr: float
 
     @property
     def dead(self) -> NDArray[np.bool_]:
@@ -132,7 +136,13 @@ class LayerConcepts:
         return np.concatenate([each.sum(axis=-1, keepdims=True), each], axis=-1)
 
 
-def layer_concepts(tally: Tally, iou_threshold: float = 0.04, denominator: Denominator = "category") -> LayerConcepts:
+def layer_concepts(
+    tally: Tally,
+    iou_threshold: float = 0.04,
+    denominator: Denominator = "category",
+    detection: Detection = "threshold",
+    fdr: float = 0.05,
+) -> LayerConcepts:
     """Work out what a layer detects.
 
     Parameters
@@ -143,11 +153,21 @@ def layer_concepts(tally: Tally, iou_threshold: float = 0.04, denominator: Denom
         A unit is a detector when its best IoU exceeds this.
     denominator
         On which images a unit's area counts, see `iou.counted_area`.
+    detection, fdr
+        Whether `iou_threshold` is taken, or the IoU above which at most a share of `fdr` false discoveries is to be
+        expected; see `chance.detection_threshold`. Either is held fixed when folds are left out.
+
+    Raises
+    ------
+    UserError
+        If detection is by false discoveries and the tally holds no wrong pairing.
     """
     folds, vocabulary = tally.folds, tally.vocabulary
     total = folds.total()
     matrix = iou_matrix(total, vocabulary, denominator)
     labels = assign_labels(matrix, vocabulary)
+    iou_threshold = detection_threshold(tally, detection, iou_threshold, fdr, denominator)
+    by_chance = chance(tally, labels, iou_threshold, denominator)
     held = np.flatnonzero(folds.images)
     replicates = [
         _units(assign_labels(iou_matrix(sums, vocabulary, denominator), vocabulary), vocabulary, iou_threshold)
@@ -172,8 +192,10 @@ def layer_concepts(tally: Tally, iou_threshold: float = 0.04, denominator: Denom
         best_unit,
         iou_intervals(folds, vocabulary, best_unit, columns, denominator),
         highest_iou(total, vocabulary, denominator),
-        chance(tally, labels, iou_threshold, denominator),
+        by_chance,
         iou_threshold,
+        fdr,
+        np.nan if by_chance is None else iou_at(fdr, labels.iou, by_chance.best),
     )
 
 

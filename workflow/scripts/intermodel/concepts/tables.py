@@ -66,7 +66,8 @@ class Layer:
             if expected >= 0.2:
                 found.append(
                     f"Wrong pairings of images and label maps give {expected:.0%} as many detectors: an IoU above "
-                    f"{result.iou_threshold:g} means little at this tail; raise iou_threshold or lower the tail."
+                    f"{result.iou_threshold:g} means little at this tail; raise iou_threshold, set detection: fdr, or "
+                    "lower the tail."
                 )
         return found
 
@@ -182,11 +183,14 @@ def _summary(layer: Layer) -> Row:
         "zero_threshold_share": zero_threshold_share(result.threshold),
         "tail": float(layer.attributes["tail"]),
         "active_share": float(result.total.unit_area.mean() / pixels) if units else None,
+        "iou_threshold": result.iou_threshold,
         "detectors": int(detectors.estimate[0]),
         "detectors_low": float(np.clip(detectors.low[0], 0, units)),
         "detectors_high": float(np.clip(detectors.high[0], 0, units)),
         "detectors_sure": int(result.sure.sum()),
         "detectors_by_chance": by_chance,
+        "detectors_at_fdr": None if by_chance is None else int((result.labels.iou > result.iou_at_fdr).sum()),
+        "iou_at_fdr": result.iou_at_fdr,
         "halves_agree_share": float(result.halves_agree[result.detector].mean()) if result.detector.any() else None,
         "ties": int((result.labels.tie & result.detector).sum()),
         "concepts": int(concepts.estimate[0]),

@@ -98,7 +98,7 @@ def methods_paragraphs(
         paragraphs.append(
             f"Concepts. Units were matched with labelled concepts by Network Dissection {cite('netdissect', 'dissect')}: "
             f"{threshold}, maps are enlarged bilinearly to the label maps, and a unit detects the concept with the largest "
-            f"intersection over union when that exceeds {chosen['iou_threshold']:g} (areas counted on "
+            f"intersection over union when that exceeds {_detection(chosen)} (areas counted on "
             f"{'images that hold a label of the category' if chosen['denominator'] == 'category' else 'all images'}). "
             f"Intervals come from {chosen['folds']} folds of images."
         )
@@ -158,3 +158,12 @@ def _trained(models: Sequence[Mapping[str, Any]], cite: Any) -> str:
             f"{weights['steps']} steps of {weights['batch_size']} images. "
         )
     return "".join(sentences)
+
+
+def _detection(concepts: Mapping[str, Any]) -> str:
+    if concepts["detection"] == "threshold":
+        return f"{concepts['iou_threshold']:g}"
+    return (
+        "the value, chosen for each layer, above which wrong pairings of images and label maps promise at most "
+        f"{concepts['fdr']:.0%} false discoveries"
+    )

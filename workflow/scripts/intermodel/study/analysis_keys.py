@@ -22,7 +22,13 @@ class Concepts(Keys):
     masks: Literal["quantile", "argmax"] = Field(
         "quantile", description="Unit masks from each unit's own threshold, or from the largest unit at each pixel."
     )
-    iou_threshold: Fraction = Field(0.04, description="A unit is a detector when its best IoU exceeds this.")
+    detection: Literal["threshold", "fdr"] = Field(
+        "threshold",
+        description="A unit is a detector when its best IoU exceeds iou_threshold, or (fdr) the IoU above which wrong "
+        "pairings promise at most a share of fdr false discoveries, layer by layer.",
+    )
+    iou_threshold: Fraction = Field(0.04, description="The IoU of detection: threshold.")
+    fdr: Fraction = Field(0.05, description="The share of false discoveries of detection: fdr.")
     denominator: Literal["category", "all"] = Field(
         "category", description="Count a unit's area on images with the label's category, or on all images."
     )

@@ -124,6 +124,7 @@ def _analyses(study: Study) -> Iterator[Problem]:
                     f"analyses.{upper}.datasets",
                     f"{name!r} is not among the data sets of {lower}, which {upper} builds on; add it there",
                 )
+    yield from _concepts(study)
     yield from _similarity(study)
     yield from _lce(study)
     quality, probe = study.analyses.quality, study.analyses.probe
@@ -136,6 +137,15 @@ def _analyses(study: Study) -> Iterator[Problem]:
         yield Problem("analyses.quality.eps_ladder", f"found {quality.eps_ladder}, expected falling numbers")
     if sorted(set(probe.penalties)) != probe.penalties:
         yield Problem("analyses.probe.penalties", f"found {probe.penalties}, expected rising numbers")
+
+
+def _concepts(study: Study) -> Iterator[Problem]:
+    concepts = study.analyses.concepts
+    if concepts.detection == "fdr" and concepts.shuffles == 0:
+        yield Problem(
+            "analyses.concepts.detection",
+            "found fdr, which compares with shuffled pairings, and shuffles: 0; set shuffles to at least 1",
+        )
 
 
 def _similarity(study: Study) -> Iterator[Problem]:
