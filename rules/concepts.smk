@@ -58,13 +58,42 @@ rule tally_concepts:
         "../workflow/scripts/tally_concepts.py"
 
 
+rule score_concepts:
+    input:
+        features=lambda wildcards: [
+            PATHS.features(wildcards.dataset, wildcards.model, layer)
+            for layer in STUDY.layers(wildcards.model)
+        ],
+        patterns=PATHS.patterns(),
+    output:
+        PATHS.auroc(),
+    log:
+        PATHS.log("score_concepts", "{dataset}", "{model}"),
+    benchmark:
+        PATHS.benchmark("score_concepts", "{dataset}", "{model}")
+    conda:
+        "../envs/concepts.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000, 4),
+        runtime=lasting(60, 60),
+    params:
+        layers=lambda wildcards: json.dumps(STUDY.layers(wildcards.model)),
+        code=code_of("score_concepts.py"),
+    message:
+        "Scoring the units of {wildcards.model} on {wildcards.dataset} without thresholds"
+    script:
+        "../workflow/scripts/score_concepts.py"
+
+
 rule summarise_concepts:
     input:
-        [
+        tallies=[
             PATHS.tally(model=model, layer=layer)
             for model in MODELS
             for layer in STUDY.layers(model)
         ],
+        scores=[PATHS.auroc(model=model) for model in MODELS],
     output:
         **{name: PATHS.table("concepts", name) for name in CONCEPT_TABLES},
     log:

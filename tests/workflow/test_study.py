@@ -111,6 +111,7 @@ def test_a_further_layer(project: Project) -> None:
         "factorise_representation": 1,
         "compare_models": 3,
         "tally_concepts": 1,
+        "score_concepts": 1,
         "probe_model": 1,
         "score_model": 1,
     }
@@ -126,6 +127,7 @@ def test_a_further_model(project: Project) -> None:
         "factorise_representation": 2,
         "compare_models": 4,
         "tally_concepts": 2,
+        "score_concepts": 1,
         "probe_model": 1,
         "score_model": 1,
     }

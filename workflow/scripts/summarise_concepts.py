@@ -8,4 +8,10 @@ with job(snakemake.log[0], snakemake.output):
     from intermodel.concepts.fan_in import write_tables
 
     models = json.loads(snakemake.params.models)["models"]
-    write_tables(snakemake.input, models, Path(snakemake.output.units).parent, **json.loads(snakemake.params.settings))
+    write_tables(
+        snakemake.input.tallies,
+        models,
+        Path(snakemake.output.units).parent,
+        scores=dict(zip([model["name"] for model in models], snakemake.input.scores, strict=True)),
+        **json.loads(snakemake.params.settings),
+    )

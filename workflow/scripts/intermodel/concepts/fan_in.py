@@ -10,6 +10,7 @@ from intermodel.concepts import findings
 from intermodel.concepts.chance import Detection
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.iou import Denominator
+from intermodel.concepts.scores import read_scores
 from intermodel.concepts.summary import layer_concepts
 from intermodel.concepts.tables import Layer, check_alike, concept_rows, summary_rows, unit_rows
 from intermodel.store import PathLike, read_attributes, write_table
@@ -22,6 +23,7 @@ def read_layers(
     denominator: Denominator = "category",
     detection: Detection = "threshold",
     fdr: float = 0.05,
+    scores: Mapping[str, PathLike] | None = None,
 ) -> list[Layer]:
     """Work out what each layer detects; models in the order of the study, layers from shallow to deep.
 
@@ -33,6 +35,8 @@ def read_layers(
         Records with name, title, family, control and layers.
     iou_threshold, denominator, detection, fdr
         As for `layer_concepts`.
+    scores
+        File of the scores without thresholds of each model; none if omitted.
     """
     found = {}
     for path in tallies:
@@ -55,6 +59,7 @@ def read_layers(
                     layer == model["layers"][-1],
                     layer_concepts(read_tally(path), iou_threshold, denominator, detection, fdr),
                     attributes,
+                    read_scores(scores[model["name"]], layer) if scores else None,
                 )
             )
     check_alike(layers)

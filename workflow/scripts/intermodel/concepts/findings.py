@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.scores import CLEAR
 from intermodel.concepts.tables import Layer
 
 # Names that one sentence lists at most.
@@ -38,7 +39,7 @@ def findings(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     statements = {
         "summary.csv": [*_most(trained), *_against_controls(trained, controls), *_against_chance(main), *_at_fdr(main)],
         "concepts.csv": [*_only_one(trained, controls), *_shared(trained, controls), *_reach(trained)],
-        "units.csv": [*_categories(main), *_stability(trained)],
+        "units.csv": [*_categories(main), *_stability(trained), *_without_thresholds(main)],
     }
     return [(statement, table) for table, found in statements.items() for statement in found]
 
@@ -214,6 +215,22 @@ def _stability(trained: Sequence[Layer]) -> list[str]:
     if low != high:
         text = f"between {text} ({low}) and {shares[high]:.0%} ({high})"
     return [f"Of the detectors, {text} get the same label from each of two disjoint halves of the images."]
+
+
+def _without_thresholds(main: Sequence[Layer]) -> list[str]:
+    """What mean activations tell, also of the units and concepts that IoU does not see."""
+    judged = [(layer, layer.scores) for layer in main if layer.scores is not None]
+    if not judged:
+        return []
+    parts = [
+        f"{layer.title} {int(scores.clear.sum())} of {len(scores.concept)} "
+        f"({int((scores.clear & ~layer.concepts.detector).sum())})"
+        for layer, scores in judged
+    ]
+    return [
+        f"Units whose mean activation tells images with some concept from those without (AUROC of at least {CLEAR:g} or "
+        f"at most {1 - CLEAR:g}), in brackets those that are no detectors: {'; '.join(parts)}."
+    ]
 
 
 def _concepts(layer: Layer) -> int:

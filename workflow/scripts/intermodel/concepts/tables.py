@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.scores import Scores
 from intermodel.concepts.summary import LayerConcepts
 from intermodel.engine.errors import UserError
 
@@ -36,6 +37,8 @@ class Layer:
         What it detects.
     attributes
         Attributes of the tally.
+    scores
+        How well mean activations tell images with each concept; None if that was left out.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Layer:
     main: bool
     concepts: LayerConcepts
     attributes: Mapping[str, Any]
+    scores: Scores | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -129,6 +133,16 @@ def _units(layer: Layer) -> list[Row]:
         "active_share": result.total.unit_area / pixels,
         "dead": result.dead,
     }
+    if layer.scores is not None:
+        scores, every = layer.scores, np.arange(len(labels.label))
+        columns |= {
+            "auroc": np.where(labels.label >= 0, scores.matrix[every, labels.label], np.nan),
+            "auroc_concept": names[scores.concept],
+            "auroc_category": own[scores.concept],
+            "best_auroc": scores.auroc,
+            "best_auroc_low": scores.low,
+            "best_auroc_high": scores.high,
+        }
     for k, category in enumerate(categories):
         columns[f"{category}_concept"] = names[labels.category_label[:, k]]
         columns[f"{category}_iou"] = labels.category_iou[:, k]
@@ -203,6 +217,11 @@ def _summary(layer: Layer) -> Row:
         "mean_iou": float(result.labels.iou.mean()) if units else None,
         "max_iou": float(result.labels.iou.max(initial=0.0)),
     }
+    if layer.scores is not None:
+        row |= {
+            "auroc_units": int((layer.scores.concept >= 0).sum()),
+            "auroc_units_clear": int(layer.scores.clear.sum()),
+        }
     reach = result.reachable.astype(np.int64) @ vocabulary.membership
     for k, category in enumerate(vocabulary.categories):
         row |= {

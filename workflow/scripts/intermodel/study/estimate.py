@@ -31,8 +31,9 @@ SUMMARIES = {"concepts": (1, 1, 8.0), "similarity": (2, 1, 2.0), "probe": (1, 1,
 SUMMARIES |= {"lce": (1, 1, 3.0)}
 
 # Seconds for an active pixel of the tally (once for each pairing of images and label maps), for a value of a map that
-# is read, and for an image that is painted; measured on one core.
+# is read, for one that is ranked, and for an image that is painted; measured on one core.
 ACTIVE_PIXEL = 2e-8
+RANKED_VALUE = 3e-7
 MAP_VALUE = 5e-9
 PAINTED_IMAGE = 1e-3
 # L-BFGS iterations that a probe takes for each penalty, and passes over the data in each.
@@ -158,6 +159,7 @@ class _Run:
         for dataset in self.study.datasets:
             files = [self.paths.basis(dataset, model, layer) for layer in layers if self.uses("similarity", dataset)]
             files += [self.paths.tally(dataset, model, layer) for layer in layers if self.uses("concepts", dataset)]
+            files += [self.paths.auroc(dataset, model)] * self.uses("concepts", dataset)
             files += [self.paths.probe(dataset, model)] * self.uses("probe", dataset)
             files += [self.paths.quality(dataset, model)] * self.uses("quality", dataset)
             if any(self.is_new(dataset, model, layer) for layer in layers) or not all(map(self.exists, files)):
@@ -186,6 +188,7 @@ class _Run:
             yield from self.extraction(dataset, model)
             for layer in self.study.layers(model):
                 yield from self.layer(dataset, model, layer)
+            yield from self.concepts(dataset, model)
             yield from self.scores(dataset, model)
 
     def extraction(self, dataset: str, model: str) -> Iterator[Cost]:
@@ -224,6 +227,15 @@ class _Run:
             steps = 8 * images * units * small + 2 * images**2 * units
             width_bytes = 8 if self.study.analyses.similarity.basis_dtype == "float64" else 4
             yield Cost("", 0, 1, START_ARRAYS + steps / self.rate, images * small * width_bytes)
+
+    def concepts(self, dataset: str, model: str) -> Iterator[Cost]:
+        """What is done once for all layers of a model, besides the tallies."""
+        layers, images = self.study.layers(model), self.datasets[dataset].images
+        new = any(self.is_new(dataset, model, layer) for layer in layers)
+        if self.uses("concepts", dataset) and (new or not self.exists(self.paths.auroc(dataset, model))):
+            self.touched.add(("concepts", dataset))
+            units = sum(self.networks[model].shapes[layer][0] for layer in layers)
+            yield Cost("", 0, 1, START_ARRAYS + images * units * RANKED_VALUE, units * 2**10)
 
     def scores(self, dataset: str, model: str) -> Iterator[Cost]:
         layers, size = self.study.layers(model), self.datasets[dataset]

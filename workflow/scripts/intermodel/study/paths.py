@@ -46,6 +46,10 @@ class Paths:
         """Concept tally of one layer."""
         return f"{self.results}/concepts/{dataset}/{model}/{layer}.h5"
 
+    def auroc(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
+        """How well each unit's mean activation tells each concept, all layers of a model."""
+        return f"{self.results}/concepts/{dataset}/{model}.auroc.h5"
+
     def patterns(self, dataset: str = "{dataset}") -> str:
         """Label maps of a data set in the form that the concept tallies read."""
         return f"{self.results}/concepts/{dataset}/patterns.h5"
