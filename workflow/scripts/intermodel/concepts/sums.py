@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.statistics.folds import folds_of as folds_of
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -83,12 +85,6 @@ class Sums:
 
     def _each(self, function: Any) -> Sums:
         return Sums(*(np.asarray(function(getattr(self, field.name))) for field in fields(self)))
-
-
-def folds_of(ids: NDArray[np.str_], folds: int) -> NDArray[np.int32]:
-    """Fold of each image, (N,), from a hash of its id: it does not depend on what else is in the data set."""
-    digests = (hashlib.sha256(str(name).encode()).digest()[:8] for name in ids)
-    return np.array([int.from_bytes(digest, "little") % folds for digest in digests], dtype=np.int32)
 
 
 def partners(ids: NDArray[np.str_], shift: int) -> NDArray[np.intp]:

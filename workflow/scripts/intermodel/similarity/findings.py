@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from intermodel.similarity.catalogue import CATALOGUE, as_similarity, base_name
 from intermodel.similarity.table import Row, matrix
 from intermodel.statistics.correlation import correlate
-from intermodel.statistics.intervals import student_quantile
-from intermodel.statistics.jackknife import standard_error
+from intermodel.statistics.jackknife import Difference, jackknife_over_models
 
 # Fewer models than this say nothing about models in general.
 FEWEST_MODELS = 4
@@ -35,15 +34,6 @@ class Models:
     def last_layers(self) -> dict[str, str]:
         """The deepest layer of each model."""
         return {model: layers[-1] for model, layers in self.layers.items()}
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A statement about models in general: estimate and 95 % interval from leaving out one model at a time."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def headline_measures(rows: Sequence[Row], models: Models) -> list[str]:
@@ -105,25 +95,6 @@ def warnings(rows: Sequence[Row], representations: Sequence[Row]) -> list[str]:
     sentences += [f"{measure} is undefined for some layers: {reason}." for measure, reason in reasons]
     sentences += [f"{row['model']}, {row['layer']}: {row['warnings']}." for row in representations if row["warnings"]]
     return sentences
-
-
-def jackknife_over_models(statistic: Callable[[NDArray[np.intp]], float], count: int) -> Difference:
-    """A statistic of models with its interval from leaving out one model at a time.
-
-    The pairs of M models are not independent, the models are.
-
-    Parameters
-    ----------
-    statistic
-        Takes positions of models and returns a number.
-    count
-        Number of models M.
-    """
-    everyone = np.arange(count)
-    estimate = statistic(everyone)
-    replicates = np.array([statistic(np.delete(everyone, left_out)) for left_out in everyone])
-    half = student_quantile(0.975, count - 1) * float(standard_error(estimate, replicates, np.ones(count)))
-    return Difference(estimate, estimate - half, estimate + half)
 
 
 def depth_contrast(rows: Sequence[Row], measure: str, layers: Mapping[str, Sequence[str]]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from intermodel.engine.errors import UserError
 from intermodel.similarity.basis import Basis, factorise
 from intermodel.similarity.neighbours import Neighbours, nearest_neighbours
+from intermodel.statistics.folds import chosen_images
 from intermodel.store import create, open_file, plain_attributes, read_pooled, read_strings, require, write_strings
 
 LOG = logging.getLogger(__name__)
@@ -75,17 +75,6 @@ def peculiarities(values: NDArray[np.floating], representation: Representation) 
     duplicates = len(values) - len({row.tobytes() for row in values + values.dtype.type(0)})
     tied = 0.0 if representation.neighbours is None else representation.neighbours.tied
     return {"constant_units": constant, "duplicate_images": duplicates, "tied_neighbours": tied}
-
-
-def chosen_images(ids: NDArray[np.str_], images: int | None) -> NDArray[np.intp]:
-    """Rows of the images to use: all, or those with the lowest hash of their id, in the order of the file.
-
-    The choice depends on the ids alone, so that every model of a data set uses the same images.
-    """
-    if images is None or images >= len(ids):
-        return np.arange(len(ids))
-    keys = [hashlib.sha256(str(name).encode()).digest() for name in ids]
-    return np.sort(np.array(sorted(range(len(ids)), key=keys.__getitem__)[:images], dtype=np.intp))
 
 
 def factorise_representation(

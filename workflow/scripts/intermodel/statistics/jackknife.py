@@ -116,3 +116,31 @@ def standard_error(estimate: ArrayLike, replicates: ArrayLike, sizes: ArrayLike)
     bias = -((1 - 1 / ratio) * (left_out - value)).sum(axis=0)
     error: NDArray[np.float64] = np.sqrt(((pseudo - bias) ** 2 / (ratio - 1)).mean(axis=0))
     return error
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A statement about models in general: estimate and 95 % interval from leaving out one model at a time."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def jackknife_over_models(statistic: Callable[[NDArray[np.intp]], float], count: int) -> Difference:
+    """A statistic of models with its interval from leaving out one model at a time.
+
+    The pairs of M models are not independent, the models are.
+
+    Parameters
+    ----------
+    statistic
+        Takes positions of models and returns a number.
+    count
+        Number of models M.
+    """
+    everyone = np.arange(count)
+    estimate = statistic(everyone)
+    replicates = np.array([statistic(np.delete(everyone, left_out)) for left_out in everyone])
+    half = student_quantile(0.975, count - 1) * float(standard_error(estimate, replicates, np.ones(count)))
+    return Difference(estimate, estimate - half, estimate + half)
