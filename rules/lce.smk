@@ -15,7 +15,11 @@ LCE_TABLES = [
     "vectors",
     "map",
     "distances",
+    "loadings",
     "clusters",
+    "cluster_numbers",
+    "enrichment",
+    "families",
     "complementarity",
     "ensemble",
     "categories",
@@ -26,7 +30,7 @@ LCE_TABLES = [
     "warnings",
 ]
 LCE_FIGURES = (
-    ["map", "distances", "categories", "complementarity"]
+    ["map", "distances", "enrichment", "categories", "complementarity"]
     + (["agreement"] if any(LCE_COMPANIONS.values()) else [])
     + (["performance"] if LCE_CROSSED else [])
 )
@@ -83,6 +87,7 @@ rule plot_lce:
     input:
         embedding=PATHS.lce(),
         performance=PATHS.table("lce", "performance"),
+        enrichment=PATHS.table("lce", "enrichment"),
         geometries=PATHS.table("lce", "geometries"),
         agreement=PATHS.table("lce", "agreement"),
     output:

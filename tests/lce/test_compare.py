@@ -92,6 +92,31 @@ def test_files_hold_the_embedding(result: Path, tallies: list[Path]) -> None:
     assert (totals["mean_best_iou"][totals["category"] != "all"] > 0).all()
 
 
+def test_groups_are_judged_named_and_held_against_families(result: Path) -> None:
+    embedding, about = read_embedding(result / "lce.h5")
+    numbers = store.read_table(result / "cluster_numbers.csv")
+    assert numbers["clusters"].tolist() == [2, 3, 4]
+    chosen = int((numbers["chosen"] == "true").sum())
+    assert chosen == (len(embedding.groups.stability) > 1)
+    table = store.read_table(result / "enrichment.csv", text=["group"])
+    assert set(table["grouping"]) == {"cluster", "family"}
+    family = (table["grouping"] == "family") & (table["group"] == "control") & (table["name"] == "concept 2")
+    share = embedding.count / 40
+    expected = share[4, 1] - share[:4, 1].mean()
+    assert table["difference"][family] == pytest.approx(expected) and table["inside"][family] == 1
+    assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
+    clusters = store.read_table(result / "clusters.csv", text=["name"])
+    assert clusters["name"].tolist() == [embedding.groups.names[label] for label in embedding.groups.labels]
+    # Five models of which four are trained and of one family: nothing to compare.
+    match = store.read_table(result / "families.csv")
+    assert match["models"][0] == 4 and match["reason"][0] == "all models are in one family"
+    loadings = store.read_table(result / "loadings.csv")
+    assert set(loadings["axis"]) == {1, 2} and (loadings["low"] <= loadings["high"]).all()
+    first = loadings["loading"][loadings["axis"] == 1]
+    assert (np.diff(np.abs(first)) <= 0).all() and (first**2).sum() == pytest.approx(1)
+    assert about.settings.clusters == "auto"
+
+
 def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
     table = store.read_table(result / "performance.csv")
     assert len(table["r"]) == 6 * 2 * 2 and (table["models"] == 4).all()

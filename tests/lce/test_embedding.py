@@ -127,7 +127,7 @@ def test_model_without_detectors_is_flagged(models: list[Sums], embed_sums: Call
     assert result.empty.tolist() == [False, True]
     assert result.measures["cosine"].value.value[0, 1] == 1
     assert result.chart.scores[:, 1].tolist() == [0, 0] and result.chart.explained.tolist() == [1, 0]
-    assert result.groups.by_number.size == 0 and len(result.groups.stability) == 2
+    assert result.groups.support.clusters.size == 0 and len(result.groups.stability) == 1
     assert result.detectors.high[1, -1] == 0
 
 
@@ -137,3 +137,26 @@ def test_two_models_lie_half_their_distance_from_the_middle(
     result = embed_sums(models[:2])
     gap = result.measures["euclidean"].value.value[0, 1]
     np.testing.assert_allclose(np.abs(result.chart.scores[:, 0]), gap / 2)
+
+
+def test_loadings_carry_an_error_where_a_concept_moves_the_models(
+    models: list[Sums], embed_sums: Callable[..., Embedding]
+) -> None:
+    plane = embed_sums(models).chart
+    nobody = (embed_sums(models).count == 0).all(axis=0)
+    strong = np.abs(plane.components) > 0.3
+    assert plane.loading_error.shape == plane.components.shape and (plane.loading_error[strong] > 0).all()
+    # A strong loading is known better than by its own size, and nothing known of a concept loads on nothing.
+    assert (plane.loading_error[0, strong[0]] < np.abs(plane.components[0, strong[0]])).all()
+    assert (np.abs(plane.components[:, nobody]) < 1e-9).all()
+    scaled = embed_sums(models, replace(QUICK, projection="mds", bootstrap=30)).chart
+    assert np.isnan(scaled.loading_error).all()
+
+
+def test_number_of_clusters_is_kept_or_chosen(models: list[Sums], embed_sums: Callable[..., Embedding]) -> None:
+    assert len(embed_sums(models, replace(QUICK, clusters=2)).groups.stability) == 2
+    assert len(embed_sums(models, replace(QUICK, clusters=9)).groups.stability) == 4
+    chosen = embed_sums(models).groups
+    stable = chosen.support.stability >= 0.8
+    best = chosen.support.clusters[stable][chosen.support.silhouette[stable].argmax()] if stable.any() else 1
+    assert len(chosen.stability) == best

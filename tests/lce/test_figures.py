@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.lce import figures, map_figure
 from intermodel.lce.embedding import embed
+from intermodel.lce.enrichment_figure import draw_enrichment
 from intermodel.lce.evidence import detectors, gather
 from intermodel.lce.files import About, Model, read_embedding, write_embedding
 from intermodel.lce.placement import overlap_area
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import resampling
 from intermodel.plotting import save
+from intermodel.store import read_table, write_table
 
 TITLES = ["Supervised, seed 1", "Supervised, seed 2", "SimCLR", "Untrained"]
 
@@ -29,6 +32,7 @@ def study(vocabulary: Vocabulary, make_sums: Callable[..., Sums], tmp_path_facto
     weights = resampling(models[0].images, settings.bootstrap, settings.splits)
     count = np.stack([detectors(gather(model, vocabulary, 0.04), weights.stacked()) for model in models], axis=1)
     embedding = embed(weights.split(count), [40] * 4, vocabulary.category, 6, weights, settings)
+    embedding = replace(embedding, groups=replace(embedding.groups, names=("more: concept 1", "")))
     described = tuple(
         Model(
             title.lower(),
@@ -59,6 +63,9 @@ def test_file_round_trip(study) -> None:
         np.testing.assert_array_equal(again.measures[name].floor.high, measure.floor.high)
         np.testing.assert_array_equal(again.measures[name].resolved, measure.resolved)
     np.testing.assert_array_equal(again.groups.together, embedding.groups.together)
+    np.testing.assert_array_equal(again.groups.support.stability, embedding.groups.support.stability)
+    np.testing.assert_array_equal(again.chart.loading_error, embedding.chart.loading_error)
+    assert again.groups.names == embedding.groups.names == ("more: concept 1", "")
     np.testing.assert_array_equal(again.overlap.union, embedding.overlap.union)
 
 
@@ -67,7 +74,7 @@ def test_map_names_all_models_without_overlap(study, tmp_path: Path) -> None:
     figure = map_figure.draw_map(embedding, about)
     axes = figure.axes[0]
     written = {text.get_text(): text.get_window_extent() for text in axes.texts if text.get_text()}
-    assert set(TITLES) <= set(written)
+    assert set(map_figure.numbered_titles(embedding, about)) <= set(written)
     boxes = [[box.x0, box.y0, box.x1, box.y1] for box in written.values()]
     assert overlap_area(boxes) < 1
     assert axes.get_aspect() == 1
@@ -114,7 +121,8 @@ def test_pairs_within_the_noise_floor_are_hatched(study, tmp_path: Path) -> None
     assert unresolved >= 2
     assert sum(bool(patch.get_hatch()) for patch in grid.patches) == unresolved
     order = figures.leaf_order(embedding.groups.merges)
-    assert [label.get_text() for label in grid.get_xticklabels()] == [TITLES[model] for model in order]
+    numbered = map_figure.numbered_titles(embedding, about)
+    assert [label.get_text() for label in grid.get_xticklabels()] == [numbered[model] for model in order]
     assert sorted(order) == [0, 1, 2, 3]
     save(figure, tmp_path / "distances.svg")
 
@@ -182,3 +190,40 @@ def test_results_are_named_as_far_as_needed() -> None:
 def test_short_numbers() -> None:
     written = [figures._short(value) for value in (0.914, -0.4, -0.001, 0.0, 1.0, -0.999)]
     assert written == [".91", "-.40", ".00", ".00", "1.0", "-1.0"]
+
+
+def test_clusters_are_numbered_on_the_map_and_named_below_it(study) -> None:
+    embedding, about, _ = study
+    titles = map_figure.numbered_titles(embedding, about)
+    assert [title[-1] for title in titles] == ["①②"[label] for label in embedding.groups.labels]
+    below = map_figure.draw_map(embedding, about).texts[0].get_text().splitlines()
+    assert below[0].startswith("① more: concept 1 (together in ") and below[1].startswith("② no concept sets it apart")
+    one = replace(embedding, groups=replace(embedding.groups, stability=np.ones(1), names=("",)))
+    assert map_figure.numbered_titles(one, about) == TITLES
+    assert not map_figure.draw_map(one, about).texts
+    assert map_figure.circled(19) == "⑳" and map_figure.circled(20) == "[21]"
+
+
+@pytest.mark.parametrize("family", [True, False])
+def test_what_sets_clusters_apart_is_drawn_with_intervals(family: bool, study, tmp_path: Path) -> None:
+    embedding, about, _ = study
+    cells = [("category", "object", "object", 0.3, 0.2, 0.9), ("concept", "concept 3", "scene", -0.2, 0.01, 0.01)]
+    groups = [("cluster", "1"), ("cluster", "2")] + ([("family", "SimCLR")] if family else [])
+    rows = [
+        {"grouping": grouping, "group": group, "kind": kind, "name": name, "category": category}
+        | {"difference": gap, "low": gap - 0.1, "high": gap + 0.1, "q_images": images, "q_models": models}
+        for grouping, group in groups
+        for kind, name, category, gap, images, models in cells
+    ]
+    write_table(tmp_path / "enrichment.csv", rows)
+    figure = draw_enrichment(read_table(tmp_path / "enrichment.csv"), embedding, about)
+    assert len(figure.axes) == 2
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["object (category)", "concept 3"]
+    points = [line for line in axes.lines if line.get_marker() in ("s", "o", "*")]
+    assert [(line.get_marker(), round(line.get_xdata()[0])) for line in points] == [("s", 30), ("*", -20)]
+    assert points[0].get_markerfacecolor() == "white"
+    assert axes.lines[0].get_xdata() == pytest.approx([20, 40])
+    one = replace(embedding, groups=replace(embedding.groups, stability=np.ones(1)))
+    assert "not divided" in draw_enrichment(read_table(tmp_path / "enrichment.csv"), one, about).texts[0].get_text()
+    save(figure, tmp_path / "enrichment.svg")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.lce.clusters import Support
 from intermodel.lce.complementarity import overlap
 from intermodel.lce.embedding import Clusters, Embedding, Map, Measure
+from intermodel.lce.enrichment import Enrichment
+from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About, Model
 from intermodel.lce.findings import crossing_findings, findings
 from intermodel.lce.performance import Outcomes, Result, cross
@@ -39,10 +42,17 @@ def make_embedding(vocabulary: Vocabulary) -> Callable[..., Embedding]:
         gaps = distance * (np.arange(models)[:, None] + np.arange(models)) * (1 - np.eye(models))
         noise = NoiseFloor(np.full(models, floor / 2), np.full(models, floor))
         measure = Measure(around(gaps), noise, gaps > floor)
-        plane = Map(np.zeros((models, 2)), (), noise, np.ones(2), np.zeros((2, 18)), np.nan)
+        plane = Map(np.zeros((models, 2)), (), noise, np.ones(2), np.zeros((2, 18)), np.zeros((2, 18)), np.nan)
         merges = np.array([[0, 1, distance, 2], [2, 3, 2 * distance, 3.0]])
+        support = Support(np.array([2]), np.array([0.3]), np.array([0.7]), np.array([0.5]))
         groups = Clusters(
-            merges, np.array([0, 0, 1]), np.array([0.5, 0.4, 0]), np.array([0.3]), np.eye(3), np.array([0.6, np.nan])
+            merges,
+            np.array([0, 0, 1]),
+            np.array([0.5, 0.4, 0]),
+            support,
+            np.eye(3),
+            np.array([0.6, np.nan]),
+            ("more: concept 1", ""),
         )
         total = unique[:, -1]
         return Embedding(
@@ -67,8 +77,13 @@ COUNT = np.zeros((3, 18), np.int64)
 COUNT[0, :6], COUNT[1, 2:6], COUNT[2, 5] = 2, 1, 1
 
 
-def said(embedding: Embedding, about: About) -> str:
-    return " ".join(finding.statement for finding in findings(embedding, about))
+UNMATCHED = FamilyMatch(np.nan, np.nan, 0, "all models are in one family")
+
+
+def said(
+    embedding: Embedding, about: About, enrichments: Sequence[Enrichment] = (), match: FamilyMatch = UNMATCHED
+) -> str:
+    return " ".join(finding.statement for finding in findings(embedding, about, enrichments, match))
 
 
 def test_differences_beyond_the_noise_floor_are_claimed(about: About, make_embedding: Callable[..., Embedding]) -> None:
@@ -103,7 +118,7 @@ def test_of_many_models_the_two_ends_are_told(about: About, make_embedding: Call
         count[row, : row + 3] = 1
     embedding = make_embedding(count)
     models = tuple(Model(f"M{k}", f"M{k}", "trained", k == 10, "layer4", 40) for k in range(11))
-    text = findings(embedding, replace(about, models=models))[2].statement
+    text = findings(embedding, replace(about, models=models), (), UNMATCHED)[2].statement
     assert "added to it: **M9** 12 (11.5 to 12.5) to **M0** 3 (2.5 to 3.5) (95% intervals)" in text
 
 
@@ -120,7 +135,52 @@ def test_concepts_of_one_model_alone_must_be_beyond_doubt(
 
 def test_unstable_clusters_are_called_so(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(COUNT), about)
-    assert "**A** and **B** (together in 60% of the draws, unstable); **C**" in text
+    assert "Cut into 2 groups (mean silhouette 0.30, mean adjusted Rand index under resampled images 0.70)" in text
+    assert "(1) **A** and **B** (more: concept 1; together in 60% of the draws, unstable); (2) **C**." in text
+
+
+def test_no_stable_number_of_groups_is_a_finding(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    embedding = make_embedding(COUNT)
+    one = replace(embedding.groups, labels=np.zeros(3, int), stability=np.array([1.0]), names=("",))
+    auto = replace(about, settings=replace(about.settings, clusters="auto"))
+    text = said(replace(embedding, groups=one), auto)
+    assert "No number of groups comes back when images are drawn again (the steadiest, 2 groups, with a mean" in text
+    assert "so the models are not divided" in text and "Cut into" not in text
+
+
+def test_axes_are_told_by_concepts_that_other_images_would_show(
+    about: About, make_embedding: Callable[..., Embedding]
+) -> None:
+    embedding = make_embedding(COUNT)
+    loadings, errors = np.zeros((2, 18)), np.full((2, 18), 0.1)
+    loadings[0, :3], loadings[1, 4] = (0.9, -0.6, 0.15), 0.1
+    chart = replace(embedding.chart, components=loadings, loading_error=errors, explained=np.array([0.7, 0.2]))
+    text = said(replace(embedding, chart=chart), about)
+    assert "axis 1 (70% of the variance): right concept 1, left concept 2." in text and "axis 2" not in text
+    assert "span the map" not in said(embedding, about)
+
+
+def test_families_and_enrichment_claim_only_what_models_support(
+    about: About, make_embedding: Callable[..., Embedding]
+) -> None:
+    embedding, shape = make_embedding(COUNT), (2, 24)
+    flat = Estimate(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    flat.value[0, 4], flat.value[1, 19] = 0.5, -0.25
+    members, none = np.array([[True, True, False], [False, False, True]]), np.full(shape, 0.5)
+    found = Enrichment("cluster", ("1", "2"), members, flat, none, none, none, none, np.array([1 / 3, 1 / 3]))
+    text = said(embedding, about, [found])
+    assert (
+        "none of 48 differences of groups in single concepts or categories keeps a false discovery rate of 5%" in text
+    )
+    assert "no permutation of so few models gives a p below 0.33" in text
+    clear = none.copy()
+    clear[0, 4] = clear[1, 19] = 0.01
+    text = said(embedding, about, [replace(found, q_models=clear)])
+    assert "(n = 3), 2 of 48 differences of groups keep a false discovery rate of 5%: group 1 more concept 5; " in text
+    assert "group 2 less of the category part" in text
+    assert "differences of families" in said(embedding, about, [replace(found, grouping="family")])
+    assert "families match (adjusted Rand index 0.80" in said(embedding, about, (), FamilyMatch(0.8, 0.02, 99, ""))
+    assert "no better than by chance" in said(embedding, about, (), FamilyMatch(0.8, 0.2, 99, ""))
 
 
 def test_ensemble_of_two(about: About, make_embedding: Callable[..., Embedding]) -> None:

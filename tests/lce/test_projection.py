@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from intermodel.lce.distances import euclidean
-from intermodel.lce.projection import classical_mds, metric_mds, pca, procrustes, scaling
+from intermodel.lce.projection import classical_mds, metric_mds, pca, procrustes, replicate_components, scaling
 from intermodel.lce.vectors import concept_vectors
 from sklearn.manifold import smacof
 
@@ -121,3 +121,27 @@ def test_procrustes_undoes_shift_rotation_and_reflection(seed: int) -> None:
     points = generator.normal(size=(6, 2))
     turn = np.linalg.qr(generator.normal(size=(2, 2)))[0]
     np.testing.assert_allclose(procrustes(points @ turn + [3, -1], points), points, atol=1e-9)
+
+
+def test_components_of_draws_are_turned_onto_those_of_all_images() -> None:
+    generator = np.random.default_rng(4)
+    values = generator.normal(size=(6, 12)) * np.linspace(3, 0.1, 12)
+    axes = pca(values, 2).components
+    # Swapping and mirroring the models leaves the plane where it is; so does the order of the models.
+    draws = np.stack([values, -values, values[::-1] + 5.0])
+    for turned in replicate_components(draws, axes):
+        np.testing.assert_allclose(turned, axes, atol=1e-9)
+    noisy = replicate_components(values + 0.05 * generator.normal(size=(200, 6, 12)), axes)
+    np.testing.assert_allclose(noisy.mean(axis=0), axes, atol=0.05)
+    np.testing.assert_allclose(noisy @ noisy.swapaxes(1, 2), np.broadcast_to(np.eye(2), (200, 2, 2)), atol=1e-9)
+
+
+def test_draws_without_differences_have_no_components() -> None:
+    values = np.random.default_rng(5).normal(size=(4, 7))
+    axes = pca(values, 2).components
+    assert (replicate_components(np.ones((3, 4, 7)), axes) == 0).all()
+    line = np.outer(np.arange(4.0), axes[0])
+    found = replicate_components(line[None], axes)[0]
+    np.testing.assert_allclose(np.abs(found[0] @ axes[0]), 1)
+    assert np.linalg.matrix_rank(found, tol=1e-9) == 1
+    assert replicate_components(values[None], axes[:0]).shape == (1, 0, 7)

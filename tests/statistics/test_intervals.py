@@ -101,3 +101,18 @@ def test_student_quantile_agrees_with_scipy(degrees: int, probability: float) ->
     assert intervals.student_quantile(probability, degrees) == pytest.approx(
         stats.t.ppf(probability, degrees), rel=1e-8, abs=1e-10
     )
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7, 15, 31, 64])
+def test_two_sided_p_of_student_agrees_with_scipy(degrees: int) -> None:
+    values = np.array([[0.0, 0.3, -1.0], [2.5, -6.0, 40.0]])
+    np.testing.assert_allclose(
+        intervals.student_p(values, degrees), 2 * stats.t.sf(np.abs(values), degrees), atol=1e-14
+    )
+    assert intervals.student_p([np.inf], degrees)[0] == pytest.approx(0, abs=1e-14)
+    assert np.isnan(intervals.student_p([np.nan], degrees)[0])
+
+
+def test_student_needs_a_degree_of_freedom() -> None:
+    with pytest.raises(ValueError, match="degrees is 0"):
+        intervals.student_p([1.0], 0)

@@ -4,6 +4,7 @@ from intermodel.engine.job import job
 with job(snakemake.log[0], snakemake.output):
     from intermodel.lce import figures, map_figure
     from intermodel.lce.agreement_figure import draw_agreement
+    from intermodel.lce.enrichment_figure import draw_enrichment
     from intermodel.lce.files import read_embedding
     from intermodel.plotting import save
     from intermodel.store import read_table
@@ -12,6 +13,7 @@ with job(snakemake.log[0], snakemake.output):
     output = snakemake.output
     save(map_figure.draw_map(embedding, about), output.map)
     save(figures.draw_distances(embedding, about), output.distances)
+    save(draw_enrichment(read_table(snakemake.input.enrichment), embedding, about), output.enrichment)
     save(figures.draw_categories(embedding, about), output.categories)
     save(figures.draw_complementarity(embedding, about), output.complementarity)
     if hasattr(output, "performance"):

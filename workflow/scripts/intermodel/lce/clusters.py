@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Linkage = Literal["average", "ward"]
+# Clusters that fewer draws bring back are called unstable.
+STABLE = 0.8
 
 
 def agglomerate(distances: ArrayLike, linkage: Linkage = "average") -> NDArray[np.float64]:
@@ -97,30 +101,96 @@ def silhouette(distances: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     return np.where((own_size > 1) & (larger > 0), (outside - inside) / np.where(larger > 0, larger, 1.0), 0.0)
 
 
-def stability(distances: ArrayLike, clusters: int, linkage: Linkage = "average") -> NDArray[np.float64]:
-    """Share of replicates in which two models fall into the same cluster.
+def adjusted_rand(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Adjusted Rand index of two groupings (Hubert and Arabie 1985): 1 for equal ones, 0 as by chance.
 
     Parameters
     ----------
-    distances
-        Distance matrices of the bootstrap replicates, (draws, models, models).
+    first, second
+        Group of each model, (..., models), broadcast against each other.
 
     Returns
     -------
     array
-        (models, models), 1 on the diagonal.
+        (...). Two groupings that put all models together, or all apart, are equal: 1.
     """
-    replicates = np.asarray(distances, dtype=np.float64)
-    together = np.zeros(replicates.shape[1:])
-    for gaps in replicates:
-        labels = cut(agglomerate(gaps, linkage), clusters)
-        together += labels[:, None] == labels
-    return together / len(replicates)
+    one, two = np.asarray(first), np.asarray(second)
+    rows, columns = np.triu_indices(one.shape[-1], 1)
+    same, also = one[..., rows] == one[..., columns], two[..., rows] == two[..., columns]
+    both = (same & also).sum(axis=-1)
+    mean = (same.sum(axis=-1) + also.sum(axis=-1)) / 2
+    chance = same.sum(axis=-1) * also.sum(axis=-1) / max(len(rows), 1)
+    room = mean - chance
+    return np.where(room > 0, (both - chance) / np.where(room > 0, room, 1.0), 1.0)
 
 
-def cluster_stability(together: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Of each cluster, the mean share of replicates in which two of its members stay together; NaN for one member."""
-    share, groups = np.asarray(together, dtype=np.float64), np.asarray(labels)
+@dataclass(frozen=True)
+class Support:
+    """How well each number of clusters is supported, k from 2 to models - 1.
+
+    Attributes
+    ----------
+    clusters
+        The numbers, (k,).
+    silhouette
+        Mean silhouette over the models, (k,).
+    stability
+        Mean adjusted Rand index between the clusters of all images and those of a bootstrap draw, (k,).
+    unchanged
+        Share of the draws with exactly the same clusters, (k,).
+    """
+
+    clusters: NDArray[np.int64]
+    silhouette: NDArray[np.float64]
+    stability: NDArray[np.float64]
+    unchanged: NDArray[np.float64]
+
+
+def support(distances: ArrayLike, merges: ArrayLike, replicates: Sequence[NDArray[np.float64]]) -> Support:
+    """Judge every number of clusters by silhouette and by stability under resampled images.
+
+    Parameters
+    ----------
+    distances
+        (models, models).
+    merges
+        Their tree, (models - 1, 4).
+    replicates
+        The tree of every bootstrap draw.
+    """
+    models = len(np.asarray(distances))
+    numbers = np.arange(2, max(models, 2))
+    silhouettes, stabilities, unchanged = [], [], []
+    for number in numbers:
+        labels = cut(merges, int(number))
+        drawn = np.stack([cut(tree, int(number)) for tree in replicates])
+        silhouettes.append(silhouette(distances, labels).mean())
+        stabilities.append(adjusted_rand(drawn, labels).mean())
+        unchanged.append((drawn == labels).all(axis=1).mean())
+    return Support(numbers, np.array(silhouettes), np.array(stabilities), np.array(unchanged))
+
+
+def choose_number(found: Support, least: float = STABLE) -> int:
+    """The stable number of clusters with the largest mean silhouette (the smaller among equals); 1 if none is stable.
+
+    A number is stable when its mean adjusted Rand index over the draws reaches `least`.
+    """
+    stable = found.stability >= least
+    if not stable.any():
+        return 1
+    return int(found.clusters[np.argmax(np.where(stable, found.silhouette, -np.inf))])
+
+
+def together(labels: ArrayLike) -> NDArray[np.float64]:
+    """Share of the draws in which two models fall into one cluster, from (draws, models) to (models, models)."""
+    drawn = np.asarray(labels)
+    share: NDArray[np.float64] = (drawn[:, :, None] == drawn[:, None, :]).mean(axis=0)
+    return share
+
+
+def cluster_stability(share: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Of each cluster, the mean of `together` over its pairs of members, (clusters,); NaN for one member."""
+    share, groups = np.asarray(share, dtype=np.float64), np.asarray(labels)
     result = np.full(int(groups.max()) + 1, np.nan)
     for number in range(len(result)):
         members = np.flatnonzero(groups == number)

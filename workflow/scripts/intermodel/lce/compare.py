@@ -3,71 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.files import read_tally
-from intermodel.concepts.iou import Denominator, iou_matrix
-from intermodel.concepts.labels import assign_labels
-from intermodel.concepts.tally import Tally
-from intermodel.engine.errors import UserError
-from intermodel.engine.progress import progress
+from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.seeds import derive_seed
 from intermodel.lce import performance, tables
 from intermodel.lce.agreement import agreement_sentences, agreements, geometries
 from intermodel.lce.embedding import Embedding, embed
-from intermodel.lce.evidence import best_iou, detectors, gather
+from intermodel.lce.enrichment import Enrichment, Regroup, amounts, enrich, group_name, regrouping
+from intermodel.lce.families import FamilyMatch, match_families
 from intermodel.lce.files import About, Model, write_embedding
 from intermodel.lce.findings import Finding, crossing_findings, findings
+from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
-from intermodel.lce.uncertainty import Resampling, resampling
 from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
-
-# Attributes of a tally that must agree, and what they are called.
-COMPARED = {
-    "dataset_fingerprint": "probe images",
-    "segmentation_fingerprint": "label maps",
-    "images": "number of probe images",
-    "tail": "tail",
-    "thresholds": "rule for thresholds",
-    "masks": "kind of masks",
-    "size": "size of the label maps",
-}
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """All models under all weightings of the folds.
-
-    Attributes
-    ----------
-    count
-        Detectors, (weightings, models, labels).
-    best
-        Best IoU, (weightings, models, labels), or None where it is not needed.
-    category_iou
-        Mean over the units of the best IoU in each category, all images, (models, categories).
-    units
-        (models,).
-    weights
-        The weightings.
-    first
-        The first model's tally.
-    warnings
-        What a reader must know.
-    """
-
-    count: NDArray[np.int64]
-    best: NDArray[np.float64] | None
-    category_iou: NDArray[np.float64]
-    units: NDArray[np.int64]
-    weights: Resampling
-    first: Tally
-    warnings: tuple[str, ...]
 
 
 def compare_models(
@@ -119,6 +73,10 @@ def compare_models(
         choices,
         None if known.best is None else known.weights.split(known.best),
     )
+    enrichments = _enrich(embedding, known, models, choices)
+    embedding = replace(
+        embedding, groups=replace(embedding.groups, names=_names(embedding, enrichments[0], vocabulary, choices.level))
+    )
     about = About(
         dataset,
         int(known.first.folds.images.sum()),
@@ -134,103 +92,63 @@ def compare_models(
         denominator,
         known.warnings + _warnings(embedding, known.units, choices, [model["title"] for model in models]),
     )
-    for name, rows in tables.tables(embedding, about, known.category_iou).items():
-        write_table(folder / f"{name}.csv", rows)
-    rows, sentences = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
-    write_table(folder / "performance.csv", rows or {name: [] for name in tables.PERFORMANCE_COLUMNS})
-    gaps, rows, agreement = _agree(embedding, about, companions or {})
-    write_table(folder / "geometries.csv", gaps or {name: [] for name in tables.GEOMETRY_COLUMNS})
-    write_table(folder / "agreement.csv", rows or {name: [] for name in tables.AGREEMENT_COLUMNS})
-    statements = findings(embedding, about) + sentences + agreement
-    write_table(
-        folder / "findings.csv",
-        {
-            "statement": [finding.statement for finding in statements],
-            "table": [finding.table for finding in statements],
-        },
-    )
-    write_table(folder / "warnings.csv", {"statement": list(about.warnings)})
+    match = _match_families(embedding, about)
+    crossed, crossing = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
+    gaps, agreed, agreement = _agree(embedding, about, companions or {})
+    statements = findings(embedding, about, enrichments, match) + crossing + agreement
+    written = tables.tables(embedding, about, known.category_iou) | {
+        "enrichment": tables.enrichment(enrichments, about),
+        "families": [tables.families(match, embedding, about)],
+        "performance": crossed,
+        "geometries": gaps,
+        "agreement": agreed,
+        "findings": [{"statement": finding.statement, "table": finding.table} for finding in statements],
+        "warnings": [{"statement": warning} for warning in about.warnings],
+    }
+    for name, rows in written.items():
+        write_table(folder / f"{name}.csv", rows or {column: [] for column in tables.COLUMNS[name]})
     # Last, since everything that follows depends on it.
     write_embedding(folder / "lce.h5", embedding, about)
 
 
-def learn(
-    tallies: Sequence[str | Path],
-    names: Sequence[str],
-    settings: Settings,
-    iou_threshold: float,
-    denominator: Denominator,
-) -> Knowledge:
-    """Read the tallies one after the other and count detectors under all weightings of the folds."""
-    first: Tally | None = None
-    counts, bests, means, units = [], [], [], []
-    warnings: list[str] = []
-    for path, name in progress(list(zip(tallies, names, strict=True)), unit="model", label="embedding"):
-        tally = read_tally(path)
-        if first is None:
-            first, weights = tally, _weights(tally, path, settings)
-            stacked = weights.stacked()
-        else:
-            require_comparable(tallies[0], path, first, tally, names[0], name)
-            if not np.array_equal(tally.folds.pixels, first.folds.pixels):
-                warnings.append(
-                    f"{names[0]} and {name} see different parts of the images (their preprocessing crops differently)."
-                )
-        evidence = gather(tally.folds, tally.vocabulary, iou_threshold, denominator)
-        counts.append(detectors(evidence, stacked))
-        if settings.variant == "soft":
-            bests.append(best_iou(tally.folds, tally.vocabulary, stacked, denominator))
-        labels = assign_labels(iou_matrix(tally.folds.total(), tally.vocabulary, denominator), tally.vocabulary)
-        means.append(labels.category_iou.mean(axis=0))
-        units.append(tally.units)
-    if first is None:
-        raise UserError("The embedding needs at least one model; name models in the study.")
-    return Knowledge(
-        np.stack(counts, axis=1),
-        np.stack(bests, axis=1) if bests else None,
-        np.stack(means),
-        np.array(units),
-        weights,
-        first,
-        tuple(warnings),
+def _enrich(
+    embedding: Embedding, known: Knowledge, models: Sequence[Mapping[str, Any]], settings: Settings
+) -> list[Enrichment]:
+    """What sets the clusters apart, then, where the study declares several, the families."""
+    vocabulary = known.first.vocabulary
+    categories = len(vocabulary.categories)
+    parts = amounts(known.weights.split(known.count), known.units, settings, vocabulary.category, categories)
+    best = None if known.best is None else known.weights.split(known.best).whole
+    labels = embedding.groups.labels
+    regroup = regrouping(embedding.count, best, known.units, settings, int(labels.max()) + 1)
+    seed = derive_seed(settings.seed, "lce", "enrichment")
+    groupings: list[tuple[str, list[str], Regroup | None]] = [
+        ("cluster", [str(label + 1) for label in labels], regroup),
+        ("family", [str(model["family"]) for model in models], None),
+    ]
+    return [
+        enrich(name, groups, parts, vocabulary.category, known.weights.sizes, settings, seed, finder)
+        for name, groups, finder in groupings
+    ]
+
+
+def _names(embedding: Embedding, found: Enrichment, vocabulary: Vocabulary, level: float) -> tuple[str, ...]:
+    """A name for each cluster, from the concepts that set it apart."""
+    return tuple(
+        "no concept detected" if embedding.empty[members].all() else group_name(found, group, vocabulary.names, level)
+        for group, members in enumerate(found.members)
     )
 
 
-def require_comparable(
-    path: str | Path, other_path: str | Path, first: Tally, other: Tally, name: str, other_name: str
-) -> None:
-    """Refuse tallies of different probe sets, label sets, tails or masks.
-
-    Raises
-    ------
-    UserError
-        One sentence with what differs.
-    """
-    attributes, others = read_attributes(path), read_attributes(other_path)
-    advice = f"delete {other_path} and {path} and run again, so that both are tallied alike."
-    for key, words in COMPARED.items():
-        if attributes.get(key) != others.get(key):
-            raise UserError(
-                f"{other_name} and {name} cannot be compared: they differ in the {words} "
-                f"({key} is {others.get(key)!r} and {attributes.get(key)!r}); {advice}"
-            )
-    one, two = first.vocabulary, other.vocabulary
-    if (one.names, one.categories) != (two.names, two.categories) or not (
-        np.array_equal(one.numbers, two.numbers) and np.array_equal(one.category, two.category)
-    ):
-        raise UserError(f"{other_name} and {name} cannot be compared: they differ in the label set; {advice}")
-    if not np.array_equal(first.folds.images, other.folds.images):
-        raise UserError(f"{other_name} and {name} cannot be compared: they differ in the folds of images; {advice}")
-
-
-def _weights(tally: Tally, path: str | Path, settings: Settings) -> Resampling:
-    filled = int((tally.folds.images > 0).sum())
-    if filled < 4:
-        raise UserError(
-            f"{path} holds {int(tally.folds.images.sum())} images in {filled} folds, expected at least 4 folds with "
-            "images for intervals; use more images or more folds (analyses.concepts.folds)."
-        )
-    return resampling(tally.folds.images, settings.bootstrap, settings.splits, derive_seed(settings.seed, "lce"))
+def _match_families(embedding: Embedding, about: About) -> FamilyMatch:
+    """Families against clusters, over the trained models."""
+    trained = [number for number, model in enumerate(about.models) if not model.control]
+    return match_families(
+        [about.models[number].family for number in trained],
+        [int(embedding.groups.labels[number]) for number in trained],
+        about.settings.permutations,
+        derive_seed(about.settings.seed, "lce", "families"),
+    )
 
 
 def _warnings(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from intermodel.lce import clusters as grouping
 from intermodel.lce.complementarity import Overlap, overlap
 from intermodel.lce.distances import DISTANCES, Distance, distance_matrix, empty_models
-from intermodel.lce.projection import metric_mds, pca, procrustes, scaling
+from intermodel.lce.projection import metric_mds, pca, procrustes, replicate_components, scaling
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import (
     Ellipse,
@@ -23,6 +23,9 @@ from intermodel.lce.uncertainty import (
     noise_floor,
 )
 from intermodel.lce.vectors import by_category, concept_vectors
+
+# A loading below is 0 up to rounding: its concept plays no part.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Map:
         Share of the variance on each axis, (2,); NaN for multidimensional scaling.
     components
         Loadings of the labels, (2, labels); zero for multidimensional scaling.
+    loading_error
+        Their standard errors under resampled images, (2, labels); NaN for multidimensional scaling.
     stress
         Misfit of multidimensional scaling; NaN for principal components.
     """
@@ -69,6 +74,7 @@ class Map:
     floor: NoiseFloor
     explained: NDArray[np.float64]
     components: NDArray[np.float64]
+    loading_error: NDArray[np.float64]
     stress: float
 
 
@@ -84,20 +90,23 @@ class Clusters:
         Cluster of each model, (models,).
     silhouettes
         Of each model, (models,).
-    by_number
-        Mean silhouette for 2, 3, … models - 1 clusters.
+    support
+        How well each number of clusters is supported.
     together
         Share of bootstrap draws in which two models fall into one cluster, (models, models).
     stability
         Mean of `together` within each cluster, (clusters,), NaN for a single model.
+    names
+        What sets each cluster apart, e.g. "more: dog; less: grass"; empty where nothing does.
     """
 
     merges: NDArray[np.float64]
     labels: NDArray[np.int64]
     silhouettes: NDArray[np.float64]
-    by_number: NDArray[np.float64]
+    support: grouping.Support
     together: NDArray[np.float64]
     stability: NDArray[np.float64]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -241,8 +250,11 @@ def _chart(vectors: Resampled, count: Resampled, measure: Measure, weights: Resa
         widen = vectors.map(lambda values: _pad(axes.project(values), 2))
         scores, replicates = _pad(axes.scores, 2), widen.bootstrap
         floor = noise_floor(np.linalg.norm(widen.halves[:, 0] - widen.halves[:, 1], axis=-1), settings.level)
-        components = np.zeros((2, labels))
+        components, error = np.zeros((2, labels)), np.zeros((2, labels))
         components[:kept] = axes.components
+        # Drawing folds with replacement makes the spread too small by folds / (folds - 1).
+        drawn = replicate_components(vectors.bootstrap, axes.components)
+        error[:kept] = drawn.std(axis=0, ddof=1) * np.sqrt(folds / (folds - 1))
         explained, stress = _pad(axes.explained[None], 2)[0], np.nan
     else:
         plane = metric_mds(measure.value.value)
@@ -253,8 +265,9 @@ def _chart(vectors: Resampled, count: Resampled, measure: Measure, weights: Resa
             [procrustes(metric_mds(gaps, start=scores, tolerance=1e-6).scores, scores) for gaps in drawn]
         )
         floor, components, explained = measure.floor, np.zeros((2, labels)), np.full(2, np.nan)
+        error = np.full((2, labels), np.nan)
     ellipses = tuple(ellipse(scores[m], replicates[:, m], folds, settings.level) for m in range(models))
-    return Map(scores, ellipses, floor, explained, components, stress)
+    return Map(scores, ellipses, floor, explained, components, error, stress)
 
 
 def _pad(points: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
@@ -264,18 +277,19 @@ def _pad(points: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
 
 def _groups(vectors: Resampled, count: Resampled, measure: Measure, settings: Settings) -> Clusters:
     gaps = measure.value.value
-    models = len(gaps)
-    number = min(settings.clusters, models)
     merges = grouping.agglomerate(gaps, settings.linkage)
-    labels = grouping.cut(merges, number)
     drawn = distance_matrix(vectors.bootstrap, count.bootstrap, settings.distance)
-    together = grouping.stability(drawn, number, settings.linkage)
-    by_number = [float(grouping.silhouette(gaps, grouping.cut(merges, groups)).mean()) for groups in range(2, models)]
+    trees = [grouping.agglomerate(replicate, settings.linkage) for replicate in drawn]
+    support = grouping.support(gaps, merges, trees)
+    number = grouping.choose_number(support) if settings.clusters == "auto" else min(settings.clusters, len(gaps))
+    labels = grouping.cut(merges, number)
+    together = grouping.together([grouping.cut(tree, number) for tree in trees])
     return Clusters(
         merges,
         labels,
         grouping.silhouette(gaps, labels),
-        np.array(by_number),
+        support,
         together,
         grouping.cluster_stability(together, labels),
+        ("",) * number,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from intermodel.lce.embedding import Embedding
 from intermodel.lce.files import About
+from intermodel.lce.map_figure import numbered_titles
 from intermodel.plotting import DIVERGING, DOUBLE, NEUTRAL, SEQUENTIAL, SINGLE, category_color, inches, use_style
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def draw_distances(embedding: Embedding, about: About) -> Figure:
         if models <= WRITTEN:
             text = f"{values[row, column]:.1f}" if top >= 3 else f"{values[row, column]:.2f}"
             grid.text(column, row, text, ha="center", va="center", color=ink, fontsize=6.5)
-    titles = [about.models[model].title for model in order]
-    _name_axes(grid, titles)
+    titles = numbered_titles(embedding, about)
+    _name_axes(grid, [titles[model] for model in order])
     if not resolved[other].all():
         patch = Patch(fill=False, hatch="/////", ec="0.4", lw=0, label="within the noise floor")
         figure.legend(handles=[patch], loc="outside upper right", frameon=False)

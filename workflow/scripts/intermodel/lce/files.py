@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.lce.clusters import Support
 from intermodel.lce.complementarity import Overlap
 from intermodel.lce.distances import DISTANCES
 from intermodel.lce.embedding import Clusters, Embedding, Map, Measure
@@ -87,12 +88,16 @@ def write_embedding(path: str | Path, embedding: Embedding, about: About) -> Non
             _write_floor(group, measure.floor)
             group["resolved"] = measure.resolved
         group = file.create_group("map")
-        group["scores"], group["explained"], group["components"] = chart.scores, chart.explained, chart.components
+        for name in ("scores", "explained", "components", "loading_error"):
+            group[name] = getattr(chart, name)
         group["ellipses"] = np.array([[*item.centre, *item.axes, item.angle] for item in chart.ellipses])
         _write_floor(group, chart.floor)
         group = file.create_group("clusters")
-        for name in ("merges", "labels", "silhouettes", "by_number", "together", "stability"):
+        for name in ("merges", "labels", "silhouettes", "together", "stability"):
             group[name] = getattr(groups, name)
+        group.attrs["names"] = json.dumps(groups.names, ensure_ascii=False)
+        for field in fields(Support):
+            group[f"support/{field.name}"] = getattr(groups.support, field.name)
         group = file.create_group("overlap")
         for name in ("only", "shared", "union"):
             group[name] = getattr(embedding.overlap, name)
@@ -129,13 +134,17 @@ def read_embedding(path: str | Path) -> tuple[Embedding, About]:
                 _read_floor(chart),
                 chart["explained"][...],
                 chart["components"][...],
+                chart["loading_error"][...],
                 float(attributes["stress"]),
             ),
             Clusters(
-                *(
-                    groups[name][...]
-                    for name in ("merges", "labels", "silhouettes", "by_number", "together", "stability")
-                )
+                groups["merges"][...],
+                groups["labels"][...],
+                groups["silhouettes"][...],
+                Support(*(groups[f"support/{field.name}"][...] for field in fields(Support))),
+                groups["together"][...],
+                groups["stability"][...],
+                tuple(json.loads(groups.attrs["names"])),
             ),
             Overlap(*(file["overlap"][name][...] for name in ("only", "shared", "union"))),
             _read_estimate(file["only"]),

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from intermodel.lce.clusters import STABLE
 from intermodel.lce.complementarity import greedy_order
-from intermodel.lce.embedding import Embedding, Measure
+from intermodel.lce.embedding import ROUNDING, Embedding, Measure
+from intermodel.lce.enrichment import Enrichment
+from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About
 from intermodel.lce.performance import Crossing, Result
 from intermodel.lce.uncertainty import Estimate
+from intermodel.statistics.intervals import student_quantile
 
-# Clusters whose members stay together in fewer draws are called unstable.
-STABLE = 0.8
 NAMED = 8
+# Concepts told at each end of an axis.
+ENDS = 3
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,30 @@ class Finding:
     table: str
 
 
-def findings(embedding: Embedding, about: About) -> list[Finding]:
-    """Sentences about the models, most important first."""
+def findings(
+    embedding: Embedding, about: About, enrichments: Sequence[Enrichment], match: FamilyMatch
+) -> list[Finding]:
+    """Sentences about the models, most important first.
+
+    Parameters
+    ----------
+    embedding, about
+        The models.
+    enrichments
+        What sets clusters, then families apart.
+    match
+        Families against clusters.
+    """
     return [
         *_closest(embedding, about),
         *_most(embedding, about),
         *_taught(embedding, about),
         *_alone(embedding, about),
         *_together(embedding, about),
+        *_axes(embedding, about),
         *_clusters(embedding, about),
+        *[finding for enrichment in enrichments for finding in _enriched(enrichment, about)],
+        *_families(match, about),
     ]
 
 
@@ -156,24 +175,97 @@ def _together(embedding: Embedding, about: About) -> list[Finding]:
     return [Finding(text, "ensemble.csv")]
 
 
+def _axes(embedding: Embedding, about: About) -> list[Finding]:
+    """Which concepts the axes of the map run between, as far as other images would show them."""
+    plane, parts = embedding.chart, []
+    width = student_quantile(0.5 + about.settings.level / 2, about.folds - 1)
+    for axis, (values, errors) in enumerate(zip(plane.components, plane.loading_error, strict=True), 1):
+        sure = np.flatnonzero(np.abs(values) > np.maximum(width * errors, ROUNDING))
+        order = sure[np.argsort(-np.abs(values[sure]), kind="stable")]
+        ends = [
+            f"{way} {_names(about, chosen[:ENDS])}"
+            for way, chosen in (("right" if axis == 1 else "up", order[values[order] > 0]),)
+            + (("left" if axis == 1 else "down", order[values[order] < 0]),)
+            if len(chosen)
+        ]
+        if ends:
+            parts.append(f"axis {axis} ({plane.explained[axis - 1]:.0%} of the variance): {', '.join(ends)}")
+    if not parts:
+        return []
+    text = "Concepts that span the map, as far as other images would show the same direction: "
+    return [Finding(f"{text}{'; '.join(parts)}.", "loadings.csv")]
+
+
 def _clusters(embedding: Embedding, about: About) -> list[Finding]:
-    """The groups of models and whether they survive drawing the images again."""
-    groups = embedding.groups
-    number = len(groups.stability)
+    """The groups of models, what names them, and whether they survive drawing the images again."""
+    groups, chosen = embedding.groups, about.settings.clusters == "auto"
+    number, support = len(groups.stability), groups.support
+    if number < 2 and chosen and len(support.clusters):
+        best = int(support.stability.argmax())
+        text = "No number of groups comes back when images are drawn again (the steadiest, "
+        text += f"{support.clusters[best]} groups, with a mean adjusted Rand index of {support.stability[best]:.2f}; "
+        return [Finding(f"{text}{STABLE} is asked for), so the models are not divided.", "cluster_numbers.csv")]
     if number < 2 or number == len(about.models):
         return []
     parts = []
     for cluster, share in enumerate(groups.stability):
         members = [_title(about, int(model)) for model in np.flatnonzero(groups.labels == cluster)]
-        text = _join(members)
+        notes = [groups.names[cluster]] if groups.names[cluster] else []
         if not np.isnan(share):
-            text += f" (together in {share:.0%} of the draws{'' if share >= STABLE else ', unstable'})"
-        parts.append(text)
-    text = f"Cut into {number} groups (mean silhouette {np.mean(groups.silhouettes):.2f}): {'; '.join(parts)}."
-    best = int(np.argmax(groups.by_number)) + 2
-    if best != number:
-        text += f" The silhouette would favour {best} groups ({groups.by_number[best - 2]:.2f})."
+            notes.append(f"together in {share:.0%} of the draws{'' if share >= STABLE else ', unstable'}")
+        parts.append(f"({cluster + 1}) {_join(members)}" + (f" ({'; '.join(notes)})" if notes else ""))
+    row = number - 2
+    text = f"{'The models fall' if chosen else 'Cut'} into {number} groups (mean silhouette "
+    text += f"{support.silhouette[row]:.2f}, mean adjusted Rand index under resampled images "
+    text += f"{support.stability[row]:.2f}): {'; '.join(parts)}."
+    best = int(np.argmax(support.silhouette))
+    if not chosen and best != row:
+        text += f" The silhouette would favour {support.clusters[best]} groups ({support.silhouette[best]:.2f})."
     return [Finding(text, "clusters.csv")]
+
+
+def _enriched(found: Enrichment, about: About) -> list[Finding]:
+    """What would set the groups apart in other models of their kind: tests over models, whose number limits them."""
+    labels, level = len(about.vocabulary), about.settings.level
+    if len(found.groups) < 2 or np.isnan(found.p_models).all():
+        return []
+    word = {"cluster": "group", "family": "family"}[found.grouping]
+    survivors = np.argwhere(np.where(np.isnan(found.q_models), 1.0, found.q_models) <= 1 - level)
+    tested = int((~np.isnan(found.q_models)).sum())
+    text = f"Tested over models (n = {len(about.models)}), "
+    if len(survivors):
+        survivors = survivors[np.argsort(-np.abs(found.difference.value[tuple(survivors.T)]), kind="stable")]
+        told = [
+            f"{word} {found.groups[group]} {'more' if found.difference.value[group, column] > 0 else 'less'} "
+            + (
+                about.vocabulary.names[column]
+                if column < labels
+                else f"of the category {about.vocabulary.categories[column - labels]}"
+            )
+            for group, column in survivors[:NAMED].tolist()
+        ]
+        more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
+        text += f"{len(survivors)} of {tested} differences of {_several(word)} keep a false discovery rate of "
+        text += f"{1 - level:.0%}: {'; '.join(told)}{more}."
+    else:
+        text += f"none of {tested} differences of {_several(word)} in single concepts or categories keeps a false "
+        text += f"discovery rate of {1 - level:.0%}; no permutation of so few models gives a p below "
+        text += f"{np.nanmin(found.least):.2g}."
+    return [Finding(text, "enrichment.csv")]
+
+
+def _families(match: FamilyMatch, about: About) -> list[Finding]:
+    """Whether the declared families come back as groups."""
+    if match.reason:
+        return []
+    verdict = "match" if match.p <= 1 - about.settings.level else "match no better than by chance"
+    text = f"The groups and the declared families {verdict} (adjusted Rand index {match.index:.2f}, "
+    models = len(_trained(about))
+    return [Finding(f"{text}permutation p {match.p:.2g} over {models} trained models).", "families.csv")]
+
+
+def _several(word: str) -> str:
+    return "families" if word == "family" else f"{word}s"
 
 
 def crossing_findings(

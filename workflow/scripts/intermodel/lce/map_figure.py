@@ -74,7 +74,8 @@ def draw_map(embedding: Embedding, about: About) -> Figure:
     axes.set_xlabel(_axis_name(about, 1, chart.explained[0]))
     axes.set_ylabel(_axis_name(about, 2, chart.explained[1]))
     _legend(figure, about, style, bool(arrows))
-    names = [model.title for model in about.models] + [f"{arrow.name} ({arrow.category})" for arrow in arrows]
+    _group_legend(figure, embedding)
+    names = numbered_titles(embedding, about) + [f"{arrow.name} ({arrow.category})" for arrow in arrows]
     places = np.concatenate([chart.scores, *(arrow.tip[None] for arrow in arrows)])
     colors = ["0.1"] * len(about.models) + [INK] * len(arrows)
     shafts = [np.linspace(0.1, 1, 40)[:, None] * arrow.tip for arrow in arrows]
@@ -132,6 +133,31 @@ def concept_arrows(embedding: Embedding, about: About) -> list[Arrow]:
         Arrow(tip, vocabulary.names[label], vocabulary.categories[vocabulary.category[label]])
         for label, tip in zip(strongest, tips, strict=True)
     ]
+
+
+def circled(number: int) -> str:
+    """A cluster's number in a circle; beyond twenty, which have signs of their own, in brackets."""
+    return chr(ord("①") + number) if number < 20 else f"[{number + 1}]"
+
+
+def numbered_titles(embedding: Embedding, about: About) -> list[str]:
+    """Titles of the models with the number of their cluster, where there are several."""
+    groups = embedding.groups
+    if len(groups.stability) < 2:
+        return [model.title for model in about.models]
+    return [f"{model.title} {circled(int(label))}" for model, label in zip(about.models, groups.labels, strict=True)]
+
+
+def _group_legend(figure: Figure, embedding: Embedding) -> None:
+    """Below the map: what sets each cluster apart, and how often it comes back."""
+    groups = embedding.groups
+    if len(groups.stability) < 2:
+        return
+    lines = []
+    for number, (name, share) in enumerate(zip(groups.names, groups.stability, strict=True)):
+        stays = "" if np.isnan(share) else f" (together in {share:.0%} of the draws)"
+        lines.append(f"{circled(number)} {name or 'no concept sets it apart'}{stays}")
+    figure.text(0.01, 0.0, "\n".join(lines), fontsize=6.5, color="0.25", va="top", ha="left", linespacing=1.4)
 
 
 def family_style(about: About) -> dict[str, tuple[str, str]]:

@@ -102,6 +102,40 @@ def pca(vectors: ArrayLike, components: int = 2) -> Pca:
     return Pca(weights, axes, explained, mean)
 
 
+def replicate_components(vectors: ArrayLike, components: ArrayLike) -> NDArray[np.float64]:
+    """Loadings in bootstrap draws, each draw's plane turned onto the given one.
+
+    Axes of a draw may be swapped, mirrored or turned within their plane, which says nothing about the concepts, so
+    each draw's axes are first turned (or mirrored) to lie over the given ones as well as they can.
+
+    Parameters
+    ----------
+    vectors
+        (draws, models, labels).
+    components
+        Loadings from all images, (k, labels).
+
+    Returns
+    -------
+    array
+        (draws, k, labels).
+    """
+    values, target = np.asarray(vectors, dtype=np.float64), np.asarray(components, dtype=np.float64)
+    centred = values - values.mean(axis=1, keepdims=True)
+    # The small Gram matrix has the spectrum of the large one, squared and so known to half the digits: models are few,
+    # labels many.
+    squares, left = np.linalg.eigh(centred @ centred.swapaxes(1, 2))
+    kept = len(target)
+    spectrum = np.sqrt(np.maximum(squares[:, ::-1][:, :kept], 0.0))
+    largest = spectrum[:, :1] if kept else spectrum
+    usable = spectrum > 1e-6 * np.where(largest > 0, largest, 1.0)
+    axes = left[:, :, ::-1][:, :, :kept].swapaxes(1, 2) @ centred
+    axes = np.where(usable[:, :, None], axes / np.where(usable, spectrum, 1.0)[:, :, None], 0.0)
+    first, _, second = np.linalg.svd(target @ axes.swapaxes(1, 2))
+    turned: NDArray[np.float64] = first @ second @ axes
+    return turned
+
+
 def orient(
     components: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

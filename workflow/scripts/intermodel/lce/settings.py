@@ -27,7 +27,7 @@ class Settings:
     projection, distance
         How the map is drawn; which distance the heat map, the clusters and "mds" use.
     linkage, clusters
-        How models are grouped, and into how many groups.
+        How models are grouped, and into how many groups ("auto": see `intermodel.lce.clusters.choose_number`).
     bootstrap, splits
         Bootstrap draws; halvings for the noise floor.
     level
@@ -44,7 +44,7 @@ class Settings:
     projection: Projection = "pca"
     distance: Distance = "euclidean"
     linkage: Linkage = "average"
-    clusters: int = 3
+    clusters: int | Literal["auto"] = "auto"
     bootstrap: int = 400
     splits: int = 200
     level: float = 0.95

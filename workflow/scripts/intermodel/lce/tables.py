@@ -10,22 +10,35 @@ from numpy.typing import ArrayLike
 
 from intermodel.lce.agreement import Agreement, Geometry
 from intermodel.lce.complementarity import greedy_order
-from intermodel.lce.embedding import Embedding
+from intermodel.lce.embedding import ROUNDING, Embedding
+from intermodel.lce.enrichment import Enrichment
+from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About
 from intermodel.lce.performance import Crossing, Result
+from intermodel.statistics.intervals import student_quantile
 
 Rows = list[dict[str, Any]]
 
-PERFORMANCE_COLUMNS = (
-    *("category", "task", "dataset", "metric", "method", "covariate", "models"),
-    *("r", "p", "p_adjusted", "q", "survives", "reason"),
-)
-
-AGREEMENT_COLUMNS = (
-    *("geometry", "other", "distance", "models", "pairs", "r", "low", "high", "low_without"),
-    *("p", "p_adjusted", "draws", "reason"),
-)
-GEOMETRY_COLUMNS = ("geometry", "model_a", "model_b", "dissimilarity")
+# Headings of the tables that may have no row.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "loadings": ("axis", "concept", "category", "loading", "low", "high", "sure"),
+    "cluster_numbers": ("clusters", "silhouette", "stability", "unchanged", "chosen"),
+    "enrichment": (
+        *("grouping", "group", "inside", "outside", "kind", "name", "category", "difference", "low", "high"),
+        *("p_images", "q_images", "p_models", "q_models", "least_p_models"),
+    ),
+    "performance": (
+        *("category", "task", "dataset", "metric", "method", "covariate", "models"),
+        *("r", "p", "p_adjusted", "q", "survives", "reason"),
+    ),
+    "geometries": ("geometry", "model_a", "model_b", "dissimilarity"),
+    "agreement": (
+        *("geometry", "other", "distance", "models", "pairs", "r", "low", "high", "low_without"),
+        *("p", "p_adjusted", "draws", "reason"),
+    ),
+    "findings": ("statement", "table"),
+    "warnings": ("statement",),
+}
 
 
 def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[str, Rows]:
@@ -41,7 +54,9 @@ def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[
         "vectors": vectors(embedding, about),
         "map": chart(embedding, about),
         "distances": distances(embedding, about),
+        "loadings": loadings(embedding, about),
         "clusters": clusters(embedding, about),
+        "cluster_numbers": cluster_numbers(embedding),
         "complementarity": complementarity(embedding, about),
         "ensemble": ensemble(embedding, about),
         "categories": categories(embedding, about, category_iou),
@@ -91,6 +106,32 @@ def chart(embedding: Embedding, about: About) -> Rows:
     ]
 
 
+def loadings(embedding: Embedding, about: About) -> Rows:
+    """A row for each axis of the map and each concept that any model detects, largest loading first.
+
+    Empty for multidimensional scaling, whose axes mean nothing.
+    """
+    plane, words = embedding.chart, about.vocabulary
+    width = student_quantile(0.5 + about.settings.level / 2, about.folds - 1)
+    rows: Rows = []
+    for axis, (values, errors) in enumerate(zip(plane.components, plane.loading_error, strict=True), 1):
+        for label in np.argsort(-np.abs(values), kind="stable"):
+            if max(abs(values[label]), errors[label]) > ROUNDING and not np.isnan(errors[label]):
+                low, high = values[label] - width * errors[label], values[label] + width * errors[label]
+                rows.append(
+                    {
+                        "axis": axis,
+                        "concept": words.names[label],
+                        "category": words.categories[words.category[label]],
+                        "loading": float(values[label]),
+                        "low": float(low),
+                        "high": float(high),
+                        "sure": bool(low > 0 or high < 0),
+                    }
+                )
+    return rows
+
+
 def distances(embedding: Embedding, about: About) -> Rows:
     """A row for each pair of models and each distance."""
     rows: Rows = []
@@ -122,11 +163,75 @@ def clusters(embedding: Embedding, about: About) -> Rows:
         {
             "model": model.name,
             "cluster": int(groups.labels[row]) + 1,
+            "name": groups.names[groups.labels[row]],
             "silhouette": float(groups.silhouettes[row]),
             "cluster_stability": float(groups.stability[groups.labels[row]]),
         }
         for row, model in enumerate(about.models)
     ]
+
+
+def cluster_numbers(embedding: Embedding) -> Rows:
+    """A row for each number of clusters: how far inside the models lie, how stable it is, whether it was chosen."""
+    found, chosen = embedding.groups.support, len(embedding.groups.stability)
+    return [
+        {
+            "clusters": int(number),
+            "silhouette": float(found.silhouette[row]),
+            "stability": float(found.stability[row]),
+            "unchanged": float(found.unchanged[row]),
+            "chosen": bool(number == chosen),
+        }
+        for row, number in enumerate(found.clusters)
+    ]
+
+
+def enrichment(found: Sequence[Enrichment], about: About) -> Rows:
+    """A row for each group and each category, then each concept that any model detects, largest difference first."""
+    words, rows = about.vocabulary, []
+    labels = len(words)
+    for part in found:
+        for group, name in enumerate(part.groups):
+            inside = int(part.members[group].sum())
+            order = np.argsort(-np.abs(part.difference.value[group]), kind="stable")
+            tested = [int(column) for column in order if not np.isnan(part.p_images[group, column])]
+            for column in sorted(tested, key=lambda column: column < labels):
+                concept = column < labels
+                category = words.category[column] if concept else column - labels
+                rows.append(
+                    {
+                        "grouping": part.grouping,
+                        "group": name,
+                        "inside": inside,
+                        "outside": len(about.models) - inside,
+                        "kind": "concept" if concept else "category",
+                        "name": words.names[column] if concept else words.categories[category],
+                        "category": words.categories[category],
+                        "difference": float(part.difference.value[group, column]),
+                        "low": float(part.difference.low[group, column]),
+                        "high": float(part.difference.high[group, column]),
+                        "p_images": float(part.p_images[group, column]),
+                        "q_images": float(part.q_images[group, column]),
+                        "p_models": float(part.p_models[group, column]),
+                        "q_models": float(part.q_models[group, column]),
+                        "least_p_models": float(part.least[group]),
+                    }
+                )
+    return rows
+
+
+def families(match: FamilyMatch, embedding: Embedding, about: About) -> dict[str, Any]:
+    """One row: do the declared families and the clusters agree?"""
+    trained = [model for model in about.models if not model.control]
+    return {
+        "models": len(trained),
+        "families": len({model.family for model in trained}),
+        "clusters": len(embedding.groups.stability),
+        "adjusted_rand": match.index,
+        "p": match.p,
+        "draws": match.draws,
+        "reason": match.reason,
+    }
 
 
 def complementarity(embedding: Embedding, about: About) -> Rows:

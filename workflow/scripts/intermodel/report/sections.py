@@ -48,10 +48,11 @@ QUESTIONS = (
         (
             Part(
                 "lce",
-                ("map", "distances", "categories", "complementarity", "agreement", "performance"),
+                ("map", "distances", "enrichment", "categories", "complementarity", "agreement", "performance"),
                 {
                     "map": "Models as points",
                     "distances": "Distances between models",
+                    "enrichment": "What sets each group apart",
                     "categories": "Concepts per category",
                     "complementarity": "What one model knows and another does not",
                     "agreement": "Ways of comparing models, compared",

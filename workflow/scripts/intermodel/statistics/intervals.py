@@ -184,16 +184,29 @@ def student_quantile(probability: float, degrees: int) -> float:
     return math.sqrt(degrees) * math.tan((low + high) / 2)
 
 
-def _student_half(theta: float, degrees: int) -> float:
-    """P(|T| < sqrt(degrees) tan(theta))."""
-    sine, cosine = math.sin(theta), math.cos(theta)
+def student_p(values: ArrayLike, degrees: int) -> NDArray[np.float64]:
+    """Two-sided p-values of Student's t with a whole number of degrees of freedom; infinite values give 0.
+
+    Values beyond about 1e-15 come out as 0; NaN stays NaN.
+    """
+    if degrees < 1:
+        raise ValueError(f"degrees is {degrees}, expected at least 1")
+    theta = np.arctan(np.abs(np.asarray(values, dtype=np.float64)) / math.sqrt(degrees))
+    p: NDArray[np.float64] = np.clip(1 - _student_half(theta, degrees), 0.0, 1.0)
+    return p
+
+
+def _student_half(theta: Any, degrees: int) -> Any:
+    """P(|T| < sqrt(degrees) tan(theta)), for a number or an array."""
+    sine, cosine = np.sin(theta), np.cos(theta)
     odd = degrees % 2 == 1
     term = cosine if odd else 1.0
     total = term if degrees > 1 or not odd else 0.0
     for step in range(2 if odd else 1, degrees - 2 if odd else degrees - 1):
         if (step % 2 == 0) == odd:
-            term *= step / (step + 1) * cosine**2
-            total += term
+            # Not in place: for arrays the sum begins as its first term.
+            term = term * (step / (step + 1) * cosine**2)
+            total = total + term
     return 2 / math.pi * (theta + sine * total) if odd else sine * total
 
 

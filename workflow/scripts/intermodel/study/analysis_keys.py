@@ -179,7 +179,11 @@ class Lce(Keys):
         "euclidean", description="Distance of the heat map, the clusters and mds (tables hold all four)."
     )
     linkage: Literal["average", "ward"] = Field("average", description="How clusters are joined (ward: euclidean).")
-    clusters: Positive = Field(3, description="Number of clusters, at most the number of models.")
+    clusters: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Number of clusters, at most the number of models; auto: the largest silhouette among the numbers that "
+        "are stable when images are drawn again.",
+    )
     bootstrap: Annotated[int, Field(ge=100)] = Field(400, description="Bootstrap draws over folds of images.")
     splits: Annotated[int, Field(ge=20)] = Field(200, description="Random halvings of the folds for the noise floor.")
     level: Fraction = Field(0.95, description="Coverage of intervals and ellipses; 1 - level is the tests' level.")
