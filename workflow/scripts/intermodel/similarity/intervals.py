@@ -16,6 +16,7 @@ from intermodel.engine.seeds import derive_seed
 from intermodel.similarity.catalogue import measure_names
 from intermodel.similarity.measures import compare
 from intermodel.similarity.representation import represent
+from intermodel.statistics.folds import chosen_images
 from intermodel.store import align, create, read_attributes, read_pooled, write_strings
 
 PathLike = str | os.PathLike[str]
