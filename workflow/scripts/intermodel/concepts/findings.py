@@ -228,8 +228,8 @@ def _without_thresholds(main: Sequence[Layer]) -> list[str]:
         for layer, scores in judged
     ]
     return [
-        f"Units whose mean activation tells images with some concept from those without (AUROC of at least {CLEAR:g} or "
-        f"at most {1 - CLEAR:g}), in brackets those that are no detectors: {'; '.join(parts)}."
+        "Units whose mean activation tells images with some concept from those without (AUROC of at least "
+        f"{CLEAR:g} or at most {1 - CLEAR:g}), in brackets those that are no detectors: {'; '.join(parts)}."
     ]
 
 
