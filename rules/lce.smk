@@ -24,6 +24,7 @@ LCE_TABLES = [
     "ensemble",
     "categories",
     "performance",
+    "tasks",
     "geometries",
     "agreement",
     "findings",

@@ -124,6 +124,12 @@ def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
     assert all(reason == "predictor is constant" for reason in table["reason"][undefined])
     # Four models allow 24 permutations: no p-value is below 1/24.
     assert np.nanmin(table["p"]) >= 1 / 24 - 1e-12 and (table["survives"] == "false").all()
+    tasks = store.read_table(result / "tasks.csv")
+    assert tasks["task"].tolist() == ["detect", "detect", "normals", "normals"] and (tasks["models"] == 4).all()
+    for row, (task, method) in enumerate(zip(tasks["task"], tasks["method"], strict=True)):
+        cells = (table["task"] == task) & (table["method"] == method) & ~undefined
+        strongest = table["r"][cells][np.abs(table["r"][cells]).argmax()]
+        assert tasks["r"][row] == strongest and tasks["tested"][row] == cells.sum()
 
 
 def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
@@ -144,7 +150,11 @@ def test_findings_rest_on_tables_that_exist(result: Path) -> None:
     for name in table["table"]:
         assert (result / name).is_file()
     text = " ".join(table["statement"])
-    assert "without training" in text and "none survives" in text and "nan" not in text.lower().replace("finan", "")
+    assert (
+        "without training" in text
+        and "No statement survives for **detect** (strongest: " in text
+        and "nan" not in text.lower().replace("finan", "")
+    )
 
 
 def test_without_results_the_crossing_is_an_empty_table(tallies: list[Path], tmp_path: Path) -> None:

@@ -160,13 +160,15 @@ def test_crossing_frames_survivors_and_leaves_undefined_cells_open(covariate: st
         zip(("method", "covariate", "category", "task", "r", "survives"), map(np.array, zip(*rows)), strict=True)
     )
     table = columns | {"dataset": np.full(len(rows), "d"), "metric": np.full(len(rows), "m")}
+    table |= {"models": np.full(len(rows), 13.0), "needed": np.full(len(rows), 0.8)}
     table["r"] = table["r"].astype(float)
     if not covariate:
         table["covariate"] = np.full(len(rows), np.nan)
     figure = figures.draw_crossing(table, 0.95)
     panels = figure.axes[: len(kinds)]
     assert [len(panel.patches) for panel in panels] == [1] * len(kinds)
-    assert [panel.get_title() for panel in panels][-1] == ("Pearson r\ngiven covariate" if covariate else "Spearman ρ")
+    title = "Pearson r\ngiven covariate" if covariate else "Spearman ρ"
+    assert panels[-1].get_title() == f"{title}\nn = 13, |r| > .80 needed"
     assert sorted(text.get_text() for text in panels[0].texts) == ["-.20", ".10", ".90", "–"]
     save(figure, tmp_path / "performance.svg")
 

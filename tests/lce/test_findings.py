@@ -14,8 +14,7 @@ from intermodel.lce.embedding import Clusters, Embedding, Map, Measure
 from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About, Model
-from intermodel.lce.findings import crossing_findings, findings
-from intermodel.lce.performance import Outcomes, Result, cross
+from intermodel.lce.findings import findings
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import Estimate, NoiseFloor
 from intermodel.lce.vectors import by_category
@@ -196,18 +195,3 @@ def test_ensemble_of_two(about: About, make_embedding: Callable[..., Embedding])
 def test_nothing_detected_at_all_is_no_crash(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(np.zeros((3, 18), np.int64)), about)
     assert "detects 0 concepts" in text and "Together" not in text
-
-
-def test_crossing_names_survivors_or_says_none() -> None:
-    generator = np.random.default_rng(2)
-    results = (Result("detection", "x", "AP"), Result("linear", "y", "accuracy"))
-    quality = generator.normal(size=14)
-    outcomes = Outcomes(results, np.column_stack([quality, generator.normal(size=14)]), np.ones(2, bool))
-    predictors = np.column_stack([quality + 0.05 * generator.normal(size=14), generator.normal(size=14)])
-    found = crossing_findings(cross(predictors, outcomes, draws=999), results, ["object", "scene"], 14, 0.95)
-    assert "of 4 cells 1 survives: object and detection (+1.00, adjusted p 0.001)" in found[0].statement
-    assert "association, not cause" in found[0].statement
-    noise = crossing_findings(cross(generator.normal(size=(14, 2)), outcomes, draws=999), results, "ab", 14, 0.95)
-    assert all("none survives" in finding.statement and "needed)" in finding.statement for finding in noise)
-    constant = crossing_findings(cross(np.ones((14, 1)), outcomes), results, "a", 14, 0.95)
-    assert "undefined (predictor is constant)" in constant[0].statement

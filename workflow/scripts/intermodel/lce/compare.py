@@ -18,9 +18,10 @@ from intermodel.lce.embedding import Embedding, embed
 from intermodel.lce.enrichment import Enrichment, Regroup, amounts, enrich, group_name, regrouping
 from intermodel.lce.families import FamilyMatch, match_families
 from intermodel.lce.files import About, Model, write_embedding
-from intermodel.lce.findings import Finding, crossing_findings, findings
+from intermodel.lce.findings import Finding, findings
 from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
+from intermodel.lce.tasks import Panel, task_rows, task_statements
 from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
 
 
@@ -93,13 +94,14 @@ def compare_models(
         known.warnings + _warnings(embedding, known.units, choices, [model["title"] for model in models]),
     )
     match = _match_families(embedding, about)
-    crossed, crossing = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
+    crossed, tasks, crossing = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
     gaps, agreed, agreement = _agree(embedding, about, companions or {})
     statements = findings(embedding, about, enrichments, match) + crossing + agreement
     written = tables.tables(embedding, about, known.category_iou) | {
         "enrichment": tables.enrichment(enrichments, about),
         "families": [tables.families(match, embedding, about)],
         "performance": crossed,
+        "tasks": tasks,
         "geometries": gaps,
         "agreement": agreed,
         "findings": [{"statement": finding.statement, "table": finding.table} for finding in statements],
@@ -175,8 +177,8 @@ def _cross(
     category_iou: NDArray[np.float64],
     path: str | None,
     probes: Mapping[str, Mapping[str, str]],
-) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Correlations with downstream results over the trained models, as rows and sentences."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Finding]]:
+    """Correlations with downstream results over the trained models, as rows, rows for each task, and sentences."""
     settings = about.settings
     trained = [number for number, model in enumerate(about.models) if not model.control]
     names = [about.models[number].name for number in trained]
@@ -185,7 +187,7 @@ def _cross(
     if own is not None:
         parts.append(own)
     if not parts:
-        return [], []
+        return [], [], []
     outcomes = parts[0] if len(parts) == 1 else performance.join(*parts)
     covariate = None
     if settings.covariate is not None:
@@ -203,9 +205,11 @@ def _cross(
         1 - settings.level,
     )
     categories = about.vocabulary.categories
+    panel = Panel(crossings, outcomes.results, categories, settings.predictor, settings.covariate, settings.level)
     return (
         tables.performance(crossings, outcomes.results, categories, settings.covariate, settings.level),
-        crossing_findings(crossings, outcomes.results, categories, len(trained), settings.level),
+        task_rows(panel),
+        [Finding(statement, "tasks.csv") for statement in task_statements(panel)],
     )
 
 

@@ -253,7 +253,8 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
         for row, column in np.argwhere(np.isnan(grid)):
             axes.text(column, row, "–", ha="center", va="center", fontsize=6, color=NEUTRAL)
         title = "Pearson r" if method == "pearson" else "Spearman ρ"
-        axes.set_title(title + ("\ngiven covariate" if partial else ""), fontsize=7.5)
+        title += "\ngiven covariate" if partial else ""
+        axes.set_title(f"{title}\n{_needed(table, chosen)}", fontsize=7)
         axes.set_xticks(range(len(categories)), categories, rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -263,6 +264,13 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     bar.outline.set_visible(False)
     figure.supxlabel(f"Framed: adjusted p ≤ {1 - level:.2g}", fontsize=6.5, color="0.35")
     return figure
+
+
+def _needed(table: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_]) -> str:
+    """How many models entered a panel, and the |r| that survives among so many cells."""
+    models, needed = table["models"][chosen], float(table["needed"][chosen][0])
+    count = f"n = {models.min():.0f}" + (f"–{models.max():.0f}" if models.min() < models.max() else "")
+    return count if np.isnan(needed) else f"{count}, |r| > {_short(needed)} needed"
 
 
 def _result_names(outcomes: list[tuple[str, str, str]]) -> list[str]:

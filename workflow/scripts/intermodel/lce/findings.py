@@ -13,7 +13,6 @@ from intermodel.lce.embedding import ROUNDING, Embedding, Measure
 from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About
-from intermodel.lce.performance import Crossing, Result
 from intermodel.lce.uncertainty import Estimate
 from intermodel.statistics.intervals import student_quantile
 
@@ -266,52 +265,6 @@ def _families(match: FamilyMatch, about: About) -> list[Finding]:
 
 def _several(word: str) -> str:
     return "families" if word == "family" else f"{word}s"
-
-
-def crossing_findings(
-    crossings: Sequence[Crossing], results: Sequence[Result], categories: Sequence[str], models: int, level: float
-) -> list[Finding]:
-    """What the correlations with downstream results support.
-
-    Parameters
-    ----------
-    crossings
-        Pearson and Spearman, plain and, with a covariate, partial.
-    results, categories
-        Columns and rows of the tables.
-    models
-        Models that entered.
-    level
-        Coverage of the intervals; cells survive at 1 - level.
-    """
-    found = []
-    for crossing in crossings:
-        test = crossing.test
-        tested = int((~np.isnan(test.p)).sum())
-        name = {"pearson": "Pearson's r", "spearman": "Spearman's ρ"}[crossing.method]
-        name += " with the covariate held constant" if crossing.partial else ""
-        if not tested:
-            reasons = sorted(set(test.correlations.reason.ravel()) - {""})
-            found.append(
-                Finding(f"{name} between concepts and results is undefined ({'; '.join(reasons)}).", "performance.csv")
-            )
-            continue
-        survivors = np.argwhere(test.p_adjusted <= 1 - level)
-        text = f"{name} between concepts per category and downstream results over {models} models: of {tested} cells "
-        if not len(survivors):
-            largest = float(np.nanmax(np.abs(test.correlations.r)))
-            text += f"none survives the test of the largest (|r| up to {largest:.2f}, {test.critical:.2f} needed)."
-        else:
-            cells = [
-                f"{categories[row]} and {results[column].task} ({test.correlations.r[row, column]:+.2f}, "
-                f"adjusted p {test.p_adjusted[row, column]:.2g})"
-                for row, column in survivors[:NAMED]
-            ]
-            more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
-            text += f"{len(survivors)} survive{'s' if len(survivors) == 1 else ''}: {'; '.join(cells)}{more}."
-            text += " The models differ in more than their concepts, so this is association, not cause."
-        found.append(Finding(text, "performance.csv"))
-    return found
 
 
 def _trained(about: About) -> list[int]:

@@ -29,7 +29,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "performance": (
         *("category", "task", "dataset", "metric", "method", "covariate", "models"),
-        *("r", "p", "p_adjusted", "q", "survives", "reason"),
+        *("r", "p", "p_adjusted", "q", "survives", "needed", "reason"),
+    ),
+    "tasks": (
+        *("task", "dataset", "metric", "method", "covariate", "models", "tested", "strongest"),
+        *("r", "p_adjusted", "needed_alone", "needed", "surviving"),
     ),
     "geometries": ("geometry", "model_a", "model_b", "dissimilarity"),
     "agreement": (
@@ -304,6 +308,7 @@ def performance(
             "p_adjusted": float(crossing.test.p_adjusted[row, column]),
             "q": float(crossing.q[row, column]),
             "survives": bool(crossing.test.p_adjusted[row, column] <= 1 - level),
+            "needed": crossing.test.critical,
             "reason": str(crossing.test.correlations.reason[row, column]),
         }
         for crossing in crossings
