@@ -1,6 +1,9 @@
 # Which labelled concept does each unit detect? Label maps are indexed once per data set, each layer is tallied once;
 # labels, thresholds of the report and figures follow from the tallies.
 CONCEPT_TABLES = ["units", "concepts", "summary", "findings", "warnings"]
+# Models whose last layers are explained by formulas of concepts.
+COMPOSED_MODELS = MODELS if STUDY.analyses.concepts.composition_length > 1 else []
+CONCEPT_TABLES += ["compositions"] if COMPOSED_MODELS else []
 CONCEPT_FIGURES = ["overview", "concepts"]
 # Models whose galleries are drawn; their last layers stand for them.
 GALLERY_MODELS = MODELS if STUDY.analyses.concepts.gallery_units else []
@@ -86,6 +89,41 @@ rule score_concepts:
         "../workflow/scripts/score_concepts.py"
 
 
+rule compose_concepts:
+    input:
+        maps=lambda wildcards: PATHS.maps(
+            **wildcards, layer=STUDY.layers(wildcards.model)[-1]
+        ),
+        tally=lambda wildcards: PATHS.tally(
+            **wildcards, layer=STUDY.layers(wildcards.model)[-1]
+        ),
+        patterns=PATHS.patterns(),
+    output:
+        PATHS.compositions(),
+    log:
+        PATHS.log("compose_concepts", "{dataset}", "{model}"),
+    benchmark:
+        PATHS.benchmark("compose_concepts", "{dataset}", "{model}")
+    conda:
+        "../envs/concepts.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000, 2),
+        runtime=lasting(120, 60),
+    params:
+        settings=json.dumps(
+            {
+                "length": STUDY.analyses.concepts.composition_length,
+                "beam": STUDY.analyses.concepts.composition_beam,
+            }
+        ),
+        code=code_of("compose_concepts.py"),
+    message:
+        "Explaining the units of {wildcards.model} on {wildcards.dataset} by formulas of concepts"
+    script:
+        "../workflow/scripts/compose_concepts.py"
+
+
 rule summarise_concepts:
     input:
         tallies=[
@@ -94,6 +132,7 @@ rule summarise_concepts:
             for layer in STUDY.layers(model)
         ],
         scores=[PATHS.auroc(model=model) for model in MODELS],
+        compositions=[PATHS.compositions(model=model) for model in COMPOSED_MODELS],
     output:
         **{name: PATHS.table("concepts", name) for name in CONCEPT_TABLES},
     log:

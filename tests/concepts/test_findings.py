@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from concepts.conftest import MODELS, Folder
+from intermodel.concepts.composition_files import Compositions
 from intermodel.concepts.fan_in import read_layers
 from intermodel.concepts.findings import findings, warnings
+from intermodel.concepts.scores import Scores
 from intermodel.concepts.tables import Layer
 from intermodel.statistics.jackknife import Jackknife
 
@@ -123,3 +125,29 @@ def test_unreachable_concepts_are_counted(layers: list[Layer]) -> None:
 
 def test_warnings_name_the_layer(layers: list[Layer]) -> None:
     assert any(text.startswith("Seer, late: 17% of the units are active in no pixel") for text in warnings(layers))
+
+
+def test_formulas_and_scores_are_told(layers: list[Layer]) -> None:
+    seer = next(layer for layer in layers if layer.main)
+    units = len(seer.concepts.dead)
+    words = np.array(["a OR b"] * units)
+    found = Compositions(
+        seer.layer, words, words, np.full(units, 2), np.full(units, 0.5), np.full(units, 0.25),
+        np.where(np.arange(units) < 2, 0.1, -0.1),
+    )  # fmt: skip
+    scores = Scores(
+        np.full((units, 6), 0.9), np.zeros(units, int), np.linspace(0.1, 0.9, units), np.zeros(units), np.ones(units)
+    )
+    text = said([replace(seer, compositions=found, scores=scores)])
+    assert "Seer 0.500 instead of 0.250 (2 of 6)" in text
+    clear = (np.abs(scores.auroc - 0.5) >= 0.3) & ~seer.concepts.detector
+    assert f"Seer {int(scores.clear.sum())} of 6 ({int(clear.sum())})" in text
+    assert "formula" not in said(layers) and "AUROC" not in said(layers)
+
+
+def test_units_above_the_iou_of_false_discoveries_are_counted(layers: list[Layer]) -> None:
+    text = said(layers)
+    for layer in layers:
+        if layer.main:
+            count = int((layer.concepts.chance.false_discovery <= 0.05).sum())
+            assert f"{layer.title} {count} of {len(layer.concepts.dead)} (above" in text

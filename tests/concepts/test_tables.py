@@ -8,8 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from concepts.conftest import MODELS, Folder
+from intermodel.concepts.compose import compose_layer
 from intermodel.concepts.fan_in import read_layers, write_tables
-from intermodel.concepts.tables import Layer, check_alike, concept_rows, summary_rows, unit_rows, zero_threshold_share
+from intermodel.concepts.scores import Scores
+from intermodel.concepts.tables import (
+    Layer,
+    check_alike,
+    composition_rows,
+    concept_rows,
+    summary_rows,
+    unit_rows,
+    zero_threshold_share,
+)
 from intermodel.engine.errors import UserError
 from intermodel.store import read_table
 
@@ -130,3 +140,35 @@ def test_warnings_of_a_layer(layers: list[Layer]) -> None:
 def test_share_of_thresholds_at_zero() -> None:
     assert zero_threshold_share(np.array([0.0, 1.0, -1.0, 0.0])) == 0.5
     assert zero_threshold_share(np.array([np.nan, np.nan])) == 0.0
+
+
+def test_scores_and_formulas_stand_beside_the_labels(tallied: Folder, tmp_path: Path) -> None:
+    paths = [tallied.tally(model["name"], layer) for model in MODELS for layer in model["layers"]]
+    compose_layer(
+        tallied.maps("seer", "late"), tallied.path / "patterns.h5", tallied.tally("seer", "late"), tmp_path / "c.h5",
+        length=2, beam=3,
+    )  # fmt: skip
+    matrix = np.random.default_rng(0).random((6, 6))
+    scores = Scores(matrix, np.array([1, 0, 2, 3, -1, -1]), *np.full((3, 6), 0.9))
+    layers = read_layers(paths, MODELS, compositions={"seer": tmp_path / "c.h5"})
+    assert [layer.compositions is not None for layer in layers] == [False, True, False, False]
+    layers[1] = replace(layers[1], scores=scores)
+    for layer in (0, 2, 3):
+        units = len(layers[layer].concepts.dead)
+        none = Scores(np.full((units, 6), 0.5), np.full(units, -1), *np.full((3, units), np.nan))
+        layers[layer] = replace(layers[layer], scores=none)
+    rows = unit_rows(layers)
+    assert len({tuple(row) for row in rows}) == 1
+    seer = [row for row in rows if (row["model"], row["layer"]) == ("seer", "late")]
+    composed = composition_rows(layers)
+    assert len(composed) == 6 and composed[5]["formula"] == "none"
+    for unit, (row, line) in enumerate(zip(seer, composed, strict=True)):
+        assert row["composition"] == line["formula"] and row["composition_iou"] == line["iou"] >= line["single_iou"]
+        label = layers[1].concepts.labels.label[unit]
+        assert row["auroc"] == matrix[unit, label] if label >= 0 else np.isnan(row["auroc"])
+    assert seer[1]["auroc_concept"] == "label 0" and seer[5]["auroc_concept"] == "none"
+    summary = summary_rows(layers)
+    assert [row["auroc_units"] for row in summary] == [0, 4, 0, 0]
+    assert all(row["auroc_units_clear"] <= 6 for row in summary)
+    write_tables(paths, MODELS, tmp_path, compositions={"seer": tmp_path / "c.h5"})
+    assert read_table(tmp_path / "compositions.csv")["unit"].tolist() == list(range(6))

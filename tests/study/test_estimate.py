@@ -56,7 +56,7 @@ def everything(study: Study) -> set[str]:
     files += [paths.pair("scenes", a, b) for a, b in study.pairs()]
     for model in study.models:
         files += [paths.weights(model), paths.probe("scenes", model), paths.quality("scenes", model)]
-        files.append(paths.auroc("scenes", model))
+        files += [paths.auroc("scenes", model), paths.compositions("scenes", model)]
         files += features(study, model)
         for layer in study.layers(model):
             files += [paths.tally("scenes", model, layer), paths.basis("scenes", model, layer)]

@@ -33,6 +33,7 @@ def files_of(study: Study) -> list[str]:
         files += [paths.benchmark("compare_models", dataset, f"{a}__{b}") for a, b in study.pairs()]
         for model in study.models:
             files += [paths.probe(dataset, model), paths.quality(dataset, model), paths.auroc(dataset, model)]
+            files.append(paths.compositions(dataset, model))
             files += [paths.figure("concepts", f"gallery-{model}", dataset, suffix) for suffix in ("svg", "webp")]
             shards = study.datasets[dataset].shards
             for kind in ("new", "have"):

@@ -128,6 +128,7 @@ def test_a_further_model(project: Project) -> None:
         "compare_models": 4,
         "tally_concepts": 2,
         "score_concepts": 1,
+        "compose_concepts": 1,
         "probe_model": 1,
         "score_model": 1,
     }

@@ -7,11 +7,15 @@ with job(snakemake.log[0], snakemake.output):
 
     from intermodel.concepts.fan_in import write_tables
 
+    def by_model(paths, suffix):
+        return {Path(path).name.removesuffix(suffix): path for path in paths}
+
     models = json.loads(snakemake.params.models)["models"]
     write_tables(
         snakemake.input.tallies,
         models,
         Path(snakemake.output.units).parent,
-        scores=dict(zip([model["name"] for model in models], snakemake.input.scores, strict=True)),
+        scores=by_model(snakemake.input.scores, ".auroc.h5"),
+        compositions=by_model(snakemake.input.compositions, ".compositions.h5"),
         **json.loads(snakemake.params.settings),
     )

@@ -58,6 +58,10 @@ class UnitPixels:
         member[np.repeat(np.arange(len(chosen)), many), column.reshape(-1)] = 1.0
         return cls(float(pixels.sum()), pixels.astype(np.float64), member, occurring)
 
+    def only(self, pixels: NDArray[np.integer]) -> UnitPixels:
+        """The same sets with other numbers of active pixels, (k,)."""
+        return UnitPixels(float(pixels.sum()), pixels.astype(np.float64), self.member, self.labels)
+
     def shared(self, formula: Formula) -> float:
         """Active pixels that satisfy a formula."""
         return float(self.pixels @ self._holds(formula))

@@ -40,6 +40,7 @@ def findings(layers: Sequence[Layer]) -> list[tuple[str, str]]:
         "summary.csv": [*_most(trained), *_against_controls(trained, controls), *_against_chance(main), *_at_fdr(main)],
         "concepts.csv": [*_only_one(trained, controls), *_shared(trained, controls), *_reach(trained)],
         "units.csv": [*_categories(main), *_stability(trained), *_without_thresholds(main)],
+        "compositions.csv": _by_formulas(main),
     }
     return [(statement, table) for table, found in statements.items() for statement in found]
 
@@ -230,6 +231,22 @@ def _without_thresholds(main: Sequence[Layer]) -> list[str]:
     return [
         "Units whose mean activation tells images with some concept from those without (AUROC of at least "
         f"{CLEAR:g} or at most {1 - CLEAR:g}), in brackets those that are no detectors: {'; '.join(parts)}."
+    ]
+
+
+def _by_formulas(main: Sequence[Layer]) -> list[str]:
+    """How much formulas add to single labels, and for how many units that is more than a better choice."""
+    judged = [(layer, layer.compositions) for layer in main if layer.compositions is not None]
+    if not judged:
+        return []
+    parts = [
+        f"{layer.title} {np.median(found.iou):.3f} instead of {np.median(found.single_iou):.3f} "
+        f"({int(found.holds.sum())} of {len(found.iou)})"
+        for layer, found in judged
+    ]
+    return [
+        "Median IoU of units with the best formula of several labels instead of the best label, in brackets the units "
+        f"whose formula is better also on images that it was not found on: {'; '.join(parts)}."
     ]
 
 

@@ -83,6 +83,8 @@ class Census:
 
     Attributes
     ----------
+    total
+        All pixels.
     area
         (L,) int64 pixels of each label.
     pairs
@@ -91,6 +93,7 @@ class Census:
 
     def __init__(self, sets: LabelSets, pixels: NDArray[np.int64]) -> None:
         self._sets, self._pixels = sets, pixels
+        self.total = int(pixels.sum())
         self.pairs = _pair_counts(sets, pixels)
         self.area = np.diagonal(self.pairs).copy()
         # The sets that hold each label.

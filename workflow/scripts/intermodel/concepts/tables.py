@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.composition_files import Compositions
 from intermodel.concepts.scores import Scores
 from intermodel.concepts.summary import LayerConcepts
 from intermodel.engine.errors import UserError
@@ -39,6 +40,8 @@ class Layer:
         Attributes of the tally.
     scores
         How well mean activations tell images with each concept; None if that was left out.
+    compositions
+        The formula of labels that fits each unit best; None for layers that were not explained so.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Layer:
     concepts: LayerConcepts
     attributes: Mapping[str, Any]
     scores: Scores | None = None
+    compositions: Compositions | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -90,12 +94,35 @@ def check_alike(layers: Sequence[Layer]) -> None:
 
 def unit_rows(layers: Sequence[Layer]) -> list[Row]:
     """One row per unit: its label with interval, the best label of each category, and how far to trust them."""
-    return [row for layer in layers for row in _units(layer)]
+    composed = any(layer.compositions is not None for layer in layers)
+    return [row for layer in layers for row in _units(layer, composed)]
 
 
 def concept_rows(layers: Sequence[Layer]) -> list[Row]:
     """One row per layer and concept: detectors, best unit, and whether the concept is within reach."""
     return [row for layer in layers for row in _concepts(layer)]
+
+
+def composition_rows(layers: Sequence[Layer]) -> list[Row]:
+    """One row per unit of the layers that were explained by formulas of labels."""
+    return [
+        {
+            "model": layer.model,
+            "layer": layer.layer,
+            "unit": unit,
+            "formula": str(found.formula[unit]) or NONE,
+            "length": int(found.length[unit]),
+            "iou": float(found.iou[unit]),
+            "single": str(found.single[unit]) or NONE,
+            "single_iou": float(found.single_iou[unit]),
+            "gain": float(found.gain[unit]),
+            "held_out_gain": float(found.held_out_gain[unit]),
+            "holds": bool(found.holds[unit]),
+        }
+        for layer in layers
+        if (found := layer.compositions) is not None
+        for unit in range(len(found.iou))
+    ]
 
 
 def summary_rows(layers: Sequence[Layer]) -> list[Row]:
@@ -108,7 +135,7 @@ def zero_threshold_share(threshold: NDArray[np.float64]) -> float:
     return float((threshold == 0).mean()) if len(threshold) else 0.0
 
 
-def _units(layer: Layer) -> list[Row]:
+def _units(layer: Layer, any_composed: bool) -> list[Row]:
     result, labels = layer.concepts, layer.concepts.labels
     names = np.array([*result.vocabulary.names, NONE])
     categories = np.array(result.vocabulary.categories)
@@ -143,6 +170,8 @@ def _units(layer: Layer) -> list[Row]:
             "best_auroc_low": scores.low,
             "best_auroc_high": scores.high,
         }
+    if any_composed:
+        columns |= _composed(layer)
     for k, category in enumerate(categories):
         columns[f"{category}_concept"] = names[labels.category_label[:, k]]
         columns[f"{category}_iou"] = labels.category_iou[:, k]
@@ -151,6 +180,19 @@ def _units(layer: Layer) -> list[Row]:
         columns[f"{category}_tie"] = labels.category_tie[:, k]
     lines = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
     return [{"model": layer.model, "layer": layer.layer, **dict(zip(columns, line, strict=True))} for line in lines]
+
+
+def _composed(layer: Layer) -> dict[str, Any]:
+    """Columns of the compositional explanations, empty in layers that have none."""
+    found, units = layer.compositions, len(layer.concepts.dead)
+    if found is None:
+        empty = np.full(units, np.nan)
+        return {"composition": np.full(units, ""), "composition_iou": empty, "composition_held_out_gain": empty}
+    return {
+        "composition": np.where(found.length > 0, found.formula, NONE),
+        "composition_iou": found.iou,
+        "composition_held_out_gain": found.held_out_gain,
+    }
 
 
 def _concepts(layer: Layer) -> list[Row]:

@@ -80,6 +80,15 @@ class Vocabulary:
         ]
         return {"labels": records, "categories": list(self.categories)}
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Names of the labels, with the category where several labels have the same name."""
+        several = {name for name in self.names if self.names.count(name) > 1}
+        return tuple(
+            f"{name} ({self.categories[category]})" if name in several else name
+            for name, category in zip(self.names, self.category, strict=True)
+        )
+
     def __len__(self) -> int:
         return len(self.numbers)
 

@@ -37,6 +37,12 @@ class Concepts(Keys):
     shuffles: Annotated[int, Field(ge=0, le=8)] = Field(
         1, description="Control tallies with images and label maps paired wrongly; 0: no control."
     )
+    composition_length: Annotated[int, Field(ge=1, le=3)] = Field(
+        3, description="Labels at most in the formulas that explain units of the last layers; 1: no formulas."
+    )
+    composition_beam: Annotated[int, Field(ge=1, le=100)] = Field(
+        5, description="Formulas kept after every round of their search."
+    )
     gallery_units: Annotated[int, Field(ge=0, le=64)] = Field(
         12, description="Units shown per model in the gallery; 0: none."
     )

@@ -28,12 +28,14 @@ TRAINING = {"supervised": 3.5, "simclr": 7.0, "barlow_twins": 7.0, "byol": 9.0}
 
 # Jobs that bring together what an analysis found on a data set, how many of them draw, and their seconds of work.
 SUMMARIES = {"concepts": (1, 1, 8.0), "similarity": (2, 1, 2.0), "probe": (1, 1, 1.0), "quality": (1, 1, 2.0)}
-SUMMARIES |= {"lce": (1, 1, 3.0)}
+SUMMARIES |= {"unit_matching": (1, 1, 2.0), "lce": (1, 1, 3.0)}
 
-# Seconds for an active pixel of the tally (once for each pairing of images and label maps), for a value of a map that
-# is read, for one that is ranked, and for an image that is painted; measured on one core.
+# Seconds for an active pixel of the tally (once for each pairing of images and label maps) and of the formulas, for a
+# unit that formulas explain, for a value of a map that is read, for one that is ranked, and for an image that is
+# painted; measured on one core.
 ACTIVE_PIXEL = 2e-8
 RANKED_VALUE = 3e-7
+FORMULA_PIXEL, FORMULA_UNIT = 8e-8, 3e-3
 MAP_VALUE = 5e-9
 PAINTED_IMAGE = 1e-3
 # L-BFGS iterations that a probe takes for each penalty, and passes over the data in each.
@@ -143,6 +145,11 @@ class _Run:
     def uses(self, analysis: str, dataset: str) -> bool:
         return dataset in self.study.datasets_for(analysis)
 
+    @property
+    def composes(self) -> bool:
+        """Whether units are explained by formulas of labels."""
+        return self.study.analyses.concepts.composition_length > 1
+
     def is_new(self, dataset: str, model: str, layer: str) -> bool:
         """Whether the features of a layer are to be made."""
         files = [self.paths.features(dataset, model, layer)]
@@ -159,7 +166,9 @@ class _Run:
         for dataset in self.study.datasets:
             files = [self.paths.basis(dataset, model, layer) for layer in layers if self.uses("similarity", dataset)]
             files += [self.paths.tally(dataset, model, layer) for layer in layers if self.uses("concepts", dataset)]
-            files += [self.paths.auroc(dataset, model)] * self.uses("concepts", dataset)
+            if self.uses("concepts", dataset):
+                files.append(self.paths.auroc(dataset, model))
+                files += [self.paths.compositions(dataset, model)] * self.composes
             files += [self.paths.probe(dataset, model)] * self.uses("probe", dataset)
             files += [self.paths.quality(dataset, model)] * self.uses("quality", dataset)
             if any(self.is_new(dataset, model, layer) for layer in layers) or not all(map(self.exists, files)):
@@ -236,6 +245,13 @@ class _Run:
             self.touched.add(("concepts", dataset))
             units = sum(self.networks[model].shapes[layer][0] for layer in layers)
             yield Cost("", 0, 1, START_ARRAYS + images * units * RANKED_VALUE, units * 2**10)
+        last = [self.paths.tally(dataset, model, layers[-1]), self.paths.compositions(dataset, model)]
+        new = self.is_new(dataset, model, layers[-1]) or not all(map(self.exists, last))
+        if self.uses("concepts", dataset) and self.composes and new:
+            self.touched.add(("concepts", dataset))
+            units = self.networks[model].shapes[layers[-1]][0]
+            pixels = images * units * self.datasets[dataset].pixels * self.study.analyses.concepts.tail
+            yield Cost("", 0, 1, START_ARRAYS + pixels * FORMULA_PIXEL + units * FORMULA_UNIT, units * 2**6)
 
     def scores(self, dataset: str, model: str) -> Iterator[Cost]:
         layers, size = self.study.layers(model), self.datasets[dataset]

@@ -16,10 +16,20 @@ from intermodel.study.study import Study
 
 # Folders whose contents are named after data sets, models and layers. Everything else in the results folder, such as
 # the results of another study, is left alone.
-BY_DATASET = ("data", "features", "concepts", "similarity", "probe", "quality", "lce")
+BY_DATASET = ("data", "features", "concepts", "similarity", "unit_matching", "probe", "quality", "lce")
 BY_RULE = ("logs", "benchmarks")
 SUFFIXES = (
-    *(".part.h5", ".maps.h5", ".basis.h5", ".auroc.h5", ".h5", ".history.csv", ".safetensors", ".csv"),
+    *(
+        ".part.h5",
+        ".maps.h5",
+        ".basis.h5",
+        ".auroc.h5",
+        ".compositions.h5",
+        ".h5",
+        ".history.csv",
+        ".safetensors",
+        ".csv",
+    ),
     *(".maps.log", ".log", ".maps.tsv", ".tsv"),
 )
 # The log of an extraction says whether it was of new layers, and which shard.
@@ -88,7 +98,7 @@ def _gone(study: Study, folder: str, parts: tuple[str, ...]) -> str | None:
         return f"model {model}" if name.startswith("gallery-") and model not in study.models else None
     if len(inner) == 1 or (len(inner) == 3 and inner[1] == FOLDER):
         return _gone_by_name(study, [dataset, inner[0], name])
-    by_model = folder in ("probe", "quality") or PAIR in name or last.endswith(".auroc.h5")
+    by_model = folder in ("probe", "quality") or PAIR in name or last.endswith((".auroc.h5", ".compositions.h5"))
     per_model = last.endswith(".h5") and by_model
     return _gone_by_name(study, [dataset, name]) if per_model else None
 

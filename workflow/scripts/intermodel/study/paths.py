@@ -50,6 +50,10 @@ class Paths:
         """How well each unit's mean activation tells each concept, all layers of a model."""
         return f"{self.results}/concepts/{dataset}/{model}.auroc.h5"
 
+    def compositions(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
+        """The formula of labels that fits each unit of a model's last layer best."""
+        return f"{self.results}/concepts/{dataset}/{model}.compositions.h5"
+
     def patterns(self, dataset: str = "{dataset}") -> str:
         """Label maps of a data set in the form that the concept tallies read."""
         return f"{self.results}/concepts/{dataset}/patterns.h5"

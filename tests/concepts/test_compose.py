@@ -1,0 +1,144 @@
+"""Formulas for the units of a layer: activity by sets of labels, halves, and the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from concepts.conftest import SETTINGS, Folder
+from concepts.samples import ArrayMaps, problem, vocabulary
+from intermodel.concepts import active_sets as module
+from intermodel.concepts.active_sets import active_sets
+from intermodel.concepts.compose import compose, compose_layer
+from intermodel.concepts.composition_files import read_compositions
+from intermodel.concepts.files import read_tally, tally_layer
+from intermodel.concepts.iou import iou_matrix
+from intermodel.concepts.label_sets import label_sets, pattern_pixels
+from intermodel.concepts.patterns import label_patterns
+from intermodel.engine.errors import UserError
+from intermodel.store import Maps, create, read_attributes, write_strings
+
+
+@pytest.mark.parametrize("boxes", ["whole", "same", "different"])
+@pytest.mark.parametrize("batch", [None, 1])
+def test_activity_by_sets_adds_up_to_the_tally(boxes: str, batch: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = problem(7, images=10, boxes=boxes)
+    if batch:
+        monkeypatch.setattr(module, "BATCH_PIXELS", batch)
+    patterns = case.patterns
+    sets = label_sets(patterns)
+    tally = case.tally(folds=1)
+    part = np.arange(10) % 3
+    active = active_sets(ArrayMaps(case.maps, case.ids), patterns, sets, case.threshold, part, case.boxes)
+    total = tally.folds.total()
+    member = np.zeros((len(sets), 7))
+    member[np.repeat(np.arange(len(sets)), np.diff(sets.offset)), sets.label] = 1
+    for unit in range(4):
+        number, pixels = active.of(unit)
+        assert (np.diff(number) > 0).all() and pixels.shape == (3, len(number)) and (pixels.sum(axis=0) > 0).all()
+        assert pixels.sum() == total.unit_area[unit]
+        np.testing.assert_array_equal(pixels.sum(axis=0) @ member[number], total.intersection[unit])
+    # Each part by itself.
+    only = active_sets(
+        ArrayMaps(case.maps, case.ids), patterns, sets, case.threshold, (part == 1).astype(int), case.boxes
+    )
+    for unit in range(4):
+        number, pixels = active.of(unit)
+        other, counted = only.of(unit)
+        np.testing.assert_array_equal(number, other)
+        np.testing.assert_array_equal(pixels[1], counted[1])
+
+
+def test_activity_of_the_largest_unit() -> None:
+    case = problem(8, images=6)
+    sets = label_sets(case.patterns)
+    active = active_sets(ArrayMaps(case.maps, case.ids), case.patterns, sets, None, np.zeros(6, dtype=int))
+    assert active.pixels.sum() == pattern_pixels(case.patterns).sum()
+
+
+def planted() -> tuple[np.ndarray, np.ndarray]:
+    """Label 1 on the left half, label 2 in stripes; unit 0 follows 1 AND NOT 2, unit 1 label 2, unit 2 is dead."""
+    generator = np.random.default_rng(0)
+    layers = np.zeros((40, 2, 12, 12), dtype=int)
+    layers[:, 0, :, :6] = 1
+    layers[:, 1] = 2 * (generator.random((40, 12, 1)) < 0.5)
+    first = (layers[:, 0] == 1) & (layers[:, 1] != 2)
+    return layers, np.stack([first, layers[:, 1] == 2, np.zeros_like(first)], axis=1).astype(float)
+
+
+def test_planted_formulas_are_found_and_hold() -> None:
+    layers, maps = planted()
+    words = vocabulary(3, categories=("object",))
+    patterns = label_patterns(layers, words)
+    sets, half = label_sets(patterns), np.arange(40) % 2
+    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(3, 0.5), half)
+    pixels = pattern_pixels(patterns)
+    owner = np.repeat(half, np.diff(patterns.pattern_offset))
+    counts = np.stack([sets.count(pixels * (owner == part)) for part in range(2)])
+    found = compose(active, sets, counts, "late", words.titles)
+    assert found.formula.tolist() == ["label 0 AND NOT label 1", "label 1", ""]
+    assert found.single.tolist() == ["label 0", "label 1", ""]
+    assert found.length.tolist() == [2, 1, 0] and found.iou.tolist() == [1.0, 1.0, 0.0]
+    assert found.holds.tolist() == [True, False, False]
+    assert found.held_out_gain[1] == 0 and np.isnan(found.held_out_gain[2])
+    # The single label of unit 0 covers the left half, half of which the unit leaves out.
+    np.testing.assert_allclose(found.single_iou[0], (maps[:, 0].sum()) / (40 * 72), rtol=1e-12)
+    gains = []
+    for active_share in (maps[half == part, 0].mean() for part in range(2)):
+        # By chance a unit with this share shares a part of its pixels with what covers half, or as much as itself.
+        chance = [active_share * size / (active_share + size - active_share * size) for size in (0.5, active_share)]
+        gains.append((1 - chance[1]) - (active_share / 0.5 - chance[0]))
+    np.testing.assert_allclose(found.held_out_gain[0], np.mean(gains), rtol=1e-12)
+
+
+def test_noise_gains_on_the_images_it_was_fitted_to_alone() -> None:
+    generator = np.random.default_rng(1)
+    words = vocabulary(20, categories=("object",))
+    layers = generator.integers(0, 21, (30, 3, 6, 6))
+    maps = generator.normal(size=(30, 40, 6, 6))
+    patterns = label_patterns(layers, words)
+    sets, half = label_sets(patterns), np.arange(30) % 2
+    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(40, 1.3), half)
+    pixels = pattern_pixels(patterns)
+    owner = np.repeat(half, np.diff(patterns.pattern_offset))
+    found = compose(
+        active, sets, np.stack([sets.count(pixels * (owner == part)) for part in range(2)]), "x", words.names
+    )
+    assert (found.length == 3).mean() > 0.9 and found.gain.mean() > 0.02
+    assert abs(found.held_out_gain.mean()) < 0.3 * found.gain.mean()
+
+
+def test_file_of_a_layer(tallied: Folder, tmp_path: Path) -> None:
+    maps, patterns, tally = tallied.maps("seer", "late"), tallied.path / "patterns.h5", tallied.tally("seer", "late")
+    compose_layer(maps, patterns, tally, tmp_path / "c.h5", length=3, beam=5)
+    found = read_compositions(tmp_path / "c.h5")
+    counted = read_tally(tally)
+    best = np.nan_to_num(iou_matrix(counted.folds.total(), counted.vocabulary, "all")).max(axis=1)
+    np.testing.assert_allclose(found.single_iou, best, rtol=1e-12)
+    assert (found.iou >= found.single_iou).all() and found.layer == "late"
+    assert found.single[:3].tolist() == ["label 0", "label 2", "label 4"] and found.formula[5] == ""
+    assert read_attributes(tmp_path / "c.h5")["beam"] == 5
+    # The largest unit of every pixel, too.
+    tally_layer(maps, patterns, tmp_path / "t.h5", **SETTINGS | {"masks": "argmax"})
+    compose_layer(maps, patterns, tmp_path / "t.h5", tmp_path / "d.h5", length=2, beam=1)
+    assert read_compositions(tmp_path / "d.h5").length.max() <= 2
+
+
+def test_other_states_of_the_data_set_are_refused(tallied: Folder, tmp_path: Path) -> None:
+    with Maps(tallied.maps("seer", "late")) as source:
+        attributes, values, ids = source.attributes, source.images(0, len(source.ids)), source.ids
+    with create(tmp_path / "late.maps.h5", **attributes | {"dataset_fingerprint": "f2"}) as file:
+        write_strings(file, "index", ids)
+        file["maps"] = values
+    with pytest.raises(UserError, match="different states of the data set; delete both"):
+        compose_layer(
+            tmp_path / "late.maps.h5", tallied.path / "patterns.h5", tallied.tally("seer", "late"), tmp_path / "c.h5",
+            length=3, beam=5,
+        )  # fmt: skip
+
+
+def test_labels_of_the_same_name_are_told_apart() -> None:
+    words = vocabulary(3, categories=("object", "scene"))
+    same = type(words)(words.numbers, ("sea", "sea", "sky"), words.category, words.categories)
+    assert same.titles == ("sea (object)", "sea (scene)", "sky")
