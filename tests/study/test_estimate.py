@@ -96,10 +96,10 @@ def test_a_missing_model_costs_its_own_jobs_its_pairs_and_the_summaries(model: s
     assert set(found) == {model, "pairs, summaries"}
     layers = len(study.layers(model))
     trained = int(model == "trained")
-    assert found[model].jobs == trained + 1 + 2 * layers + 3
+    assert found[model].jobs == trained + 1 + 2 * layers + 4
     assert found[model].images == 180
     assert found[model].bytes > 180 * layers * (16 * 4 + 16 * 4 * 4 * 2)
-    assert found["pairs, summaries"].jobs == 3 + 2 + 3 + 2 + 2 + 2 + 1
+    assert found["pairs, summaries"].jobs == 3 + 2 + 2 + 3 + 2 + 2 + 2 + 2 + 1
     assert unfinished(study, (everything(study) - own).__contains__) == [model]
 
 
@@ -107,7 +107,7 @@ def test_a_missing_layer_costs_one_pass_and_its_bytes() -> None:
     study = tiny()
     layer = features(study, "vit")[:2]
     found = costs(study, everything(study) - set(layer))
-    # One pass, the layer's tally and basis, and the AUROC, probe and scores, which read all layers.
+    # One pass, the layer's tally and basis, and what reads all layers: AUROC, probe, scores.
     assert found["vit"].jobs == 6
     assert found["vit"].bytes - costs(study, everything(study) - {layer[1]})["vit"].bytes == 180 * 16 * 4
 
