@@ -28,7 +28,7 @@ TRAINING = {"supervised": 3.5, "simclr": 7.0, "barlow_twins": 7.0, "byol": 9.0}
 
 # Jobs that bring together what an analysis found on a data set, how many of them draw, and their seconds of work.
 SUMMARIES = {"concepts": (1, 1, 8.0), "similarity": (2, 1, 2.0), "probe": (1, 1, 1.0), "quality": (1, 1, 2.0)}
-SUMMARIES |= {"unit_matching": (1, 1, 2.0), "lce": (1, 1, 3.0)}
+SUMMARIES |= {"lce": (1, 1, 3.0)}
 
 # Seconds for an active pixel of the tally (once for each pairing of images and label maps) and of the formulas, for a
 # unit that formulas explain, for a value of a map that is read, for one that is ranked, and for an image that is
