@@ -23,6 +23,7 @@ from pathlib import Path
 from measuring import Row, alternate, main, peak, row
 
 os.environ["OMP_NUM_THREADS"] = "2"
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as in the jobs of the workflow
 
 import numpy as np
 import torch

@@ -4,7 +4,8 @@
 
 plain           contiguous memory, batch norms as they are
 channels last   the memory order in which extraction runs networks
-folded          channels last, and batch norms folded into convolutions: what extraction does
+folded          channels last, and batch norms folded into convolutions
+fused           also products and activations as one operator, in batches that fit the cache: what extraction does
 compiled        the folded network through torch.compile, which is no option of extraction
 bfloat16        the folded network with compute.precision: bfloat16
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import copy
 import time
+from contextlib import ExitStack
 from collections.abc import Callable
 
 from measuring import alternate, ratio
@@ -24,7 +26,8 @@ from measuring import alternate, ratio
 # isort: split
 import torch
 from intermodel.features.capture import capture
-from intermodel.features.fold import folded
+from intermodel.features.forward import images_in_cache
+from intermodel.features.simplify import simplified
 from intermodel.models.device import choose_device, device_name, exact_arithmetic
 from intermodel.models.layers import layer_table
 from intermodel.models.load import load_model
@@ -37,25 +40,31 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
     """Print one line for each way."""
     network = load_model({"architecture": architecture}).network.eval().to(device)
     plain, last = copy.deepcopy(network), copy.deepcopy(network).to(memory_format=torch.channels_last)
-    folding = copy.deepcopy(last)
-    layers = [layer for layer in layer_table(folding, (224, 224)) if layer.name == LAST[architecture]]
+    folding, fusing = copy.deepcopy(last), copy.deepcopy(last)
+    table = layer_table(folding, (224, 224))
+    layers = [layer for layer in table if layer.name == LAST[architecture]]
+    cached = min(images, images_in_cache(table, 1))
     arrangements = {
         layer.name: arrange((1, *(layer.shape or ())), (224, 224), Tokens(), folding, "auto", layer.name)
         for layer in layers
     }
     batch = torch.randn(images, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(device)
     batch_last = batch.contiguous(memory_format=torch.channels_last)
-    with folded(folding, layers, arrangements, (224, 224)) as count:
+    with ExitStack() as stack:
+        size = (224, 224)
+        stack.enter_context(simplified(folding, layers, arrangements, size, fusing=False))
+        done = stack.enter_context(simplified(fusing, layers, arrangements, size, cached))
         compiled = torch.compile(folding)
         begin = time.perf_counter()
         with torch.inference_mode():
             compiled(batch_last)
         compilation = time.perf_counter() - begin
 
-        def run(module: torch.nn.Module, values: torch.Tensor) -> Callable[[], None]:
+        def run(module: torch.nn.Module, values: torch.Tensor, together: int = images) -> Callable[[], None]:
             def once() -> None:
                 with torch.inference_mode():
-                    module(values)
+                    for part in values.split(together):
+                        module(part)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
 
@@ -69,6 +78,7 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
             "plain": run(plain, batch),
             "channels last": run(last, batch_last),
             "folded": run(folding, batch_last),
+            "fused": run(fusing, batch_last, cached),
             "compiled": run(compiled, batch_last),
             "bfloat16": rounded,
         }
@@ -82,9 +92,13 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
         errors = {
             "channels last": last_layer(last, batch_last, torch.float32),
             "folded": last_layer(folding, batch_last, torch.float32),
+            "fused": last_layer(fusing, batch_last, torch.float32),
             "bfloat16": last_layer(folding, batch_last, torch.bfloat16),
         }
-    print(f"\n{architecture}: {images} images, {count} batch norms folded, compilation {compilation:.0f} s")
+    print(
+        f"\n{architecture}: {images} images, {done.folded} batch norms folded, {done.fused} operators fused, "
+        f"{cached} at a time, compilation {compilation:.0f} s"
+    )
     for name in ways:
         error = float((errors[name] - expected).abs().max() / expected.abs().max()) if name in errors else None
         print(

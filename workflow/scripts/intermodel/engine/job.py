@@ -25,6 +25,9 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
     Any other exception is a defect of the program: its traceback goes to the log and to the terminal.
     """
     watch_parent()
+    # Threads of a network that wait for one another give way at once to those that decode and write. Read when torch
+    # is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     unwritten = False
     handler = _open_log(Path(log))
     root = logging.getLogger()

@@ -46,6 +46,7 @@ def capture(
     layers: Sequence[Layer],
     arrangements: Mapping[str, Arrangement],
     map_dtypes: Mapping[str, torch.dtype] | None = None,
+    tracked: bool = False,
 ) -> dict[str, Captured]:
     """Run a batch through a network as far as its last wanted layer.
 
@@ -63,6 +64,8 @@ def capture(
         Layer name -> how its output becomes maps.
     map_dtypes
         Layer name -> dtype of its maps, for the layers whose maps are wanted, not only their pooled values.
+    tracked
+        Count the changes of tensors in place, which inference mode does not.
     """
     captured: dict[str, Captured] = {}
     last = max(layers, key=lambda layer: layer.position).name
@@ -83,7 +86,7 @@ def capture(
     with ExitStack() as stack:
         for layer in layers:
             stack.callback(modules[layer.name].register_forward_hook(note(layer.name)).remove)
-        with torch.inference_mode(), suppress(_LastLayerReached):
+        with torch.no_grad() if tracked else torch.inference_mode(), suppress(_LastLayerReached):
             network(batch)
     return captured
 

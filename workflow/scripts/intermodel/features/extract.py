@@ -25,11 +25,11 @@ import torch
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.shards import images_of
-from intermodel.features.fold import folded
-from intermodel.features.forward import Forward, Rows
+from intermodel.features.forward import Forward, Rows, images_in_cache
 from intermodel.features.parts import Part, part_key
 from intermodel.features.prefetch import Images, batches
 from intermodel.features.shards import LARGEST_HALF, largest_of_siblings, map_dtype
+from intermodel.features.simplify import simplified
 from intermodel.models.device import choose_device, device_name, exact_arithmetic
 from intermodel.models.fingerprint import SCHEME
 from intermodel.models.layers import Layer, check_layers, layer_table
@@ -105,8 +105,8 @@ def extract(
     """Extract layers of a model over a data set.
 
     Row i of every file belongs to image i and equals a forward pass of that image alone (to the rounding of float32),
-    whatever the batch size, the number of workers, and interruptions. With the same batch size, interruptions and
-    shards change no bit: batches always begin at multiples of the batch size.
+    whatever the batch size, the number of workers, and interruptions. With the same batch size and the same layers,
+    interruptions and shards change no bit: batches always begin at multiples of the batch size.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def extract(
     model_name, dataset, dataset_fingerprint
         Stored with the features; the fingerprint tells apart states of the data set.
     batch_size
-        Images in a forward pass; halved when memory runs out.
+        Images in a forward pass at most: fewer on a processor whose cache they would not fit, halved when memory runs
+        out.
     workers
         Threads that decode images.
     device
@@ -154,11 +155,14 @@ def extract(
     chosen = choose_device(device)
     network = model.network.eval().to(chosen).to(memory_format=torch.channels_last)
     size = model.preprocessing.size
-    layers = check_layers(list(dict.fromkeys(file.layer for file in files)), layer_table(network, size))
+    table = layer_table(network, size)
+    layers = check_layers(list(dict.fromkeys(file.layer for file in files)), table)
     arrangements = {
         layer.name: arrange((1, *(layer.shape or ())), size, model.tokens, network, model.layout, layer.name)
         for layer in layers
     }
+    if chosen.type == "cpu":
+        batch_size = min(batch_size, images_in_cache(table, torch.get_num_threads()))
     forward = Forward(network, model.preprocessing, arrangements, chosen, batch_size, PRECISIONS[precision])
     provenance = {
         **(attributes or {}),
@@ -176,7 +180,10 @@ def extract(
     begin = time.monotonic()
     done = 0
     with ExitStack() as stack:
-        stack.enter_context(folded(network, layers, arrangements, size))
+        done_to_it = stack.enter_context(
+            simplified(network, layers, arrangements, size, batch_size, fusing=precision == "float32")
+        )
+        provenance |= {"batch_norms_folded": done_to_it.folded, "operators_fused": done_to_it.fused}
         targets = []
         for file in files:
             siblings = partial(largest_of_siblings, file.path, shard, _state(provenance))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -19,6 +20,16 @@ from intermodel.models.preprocessing import Preprocessing
 from intermodel.models.tokens import Arrangement
 
 logger = logging.getLogger(__name__)
+
+# Bytes of one layer's output for which each thread of a processor has room in its cache, or its share of a common one.
+CACHE_BYTES = 16 * 2**20
+
+
+def images_in_cache(layers: Sequence[Layer], threads: int) -> int:
+    """Images, a power of 2, whose largest layer output stays in a processor's cache until the next layer takes it."""
+    largest = max((prod(layer.shape) for layer in layers if layer.shape), default=1)
+    images = max(1, CACHE_BYTES * threads // (4 * largest))
+    return 1 << (images.bit_length() - 1)
 
 
 @dataclass(frozen=True)
