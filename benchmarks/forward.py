@@ -18,8 +18,8 @@ from __future__ import annotations
 import argparse
 import copy
 import time
-from contextlib import ExitStack
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from measuring import alternate, ratio
 
