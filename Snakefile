@@ -14,6 +14,7 @@ include: "rules/training.smk"
 include: "rules/features.smk"
 include: "rules/concepts.smk"
 include: "rules/similarity.smk"
+include: "rules/unit_matching.smk"
 include: "rules/probe.smk"
 include: "rules/quality.smk"
 include: "rules/lce.smk"
@@ -29,6 +30,7 @@ rule all:
         rules.features.input,
         rules.concepts.input,
         rules.similarity.input,
+        rules.unit_matching.input,
         rules.probe.input,
         rules.quality.input,
         rules.lce.input,

@@ -11,6 +11,7 @@ rule write_report:
         results=[
             rules.concepts.input,
             rules.similarity.input,
+            rules.unit_matching.input,
             rules.probe.input,
             rules.quality.input,
             rules.lce.input,

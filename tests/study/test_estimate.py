@@ -13,7 +13,7 @@ import pytest
 import yaml
 from intermodel.engine.shards import shard_path
 from intermodel.study import Study, load_study
-from intermodel.study.estimate import Cost, DatasetSize, estimate, format_costs, total, unfinished
+from intermodel.study.estimate import SUMMARIES, Cost, DatasetSize, estimate, format_costs, total, unfinished
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
@@ -52,7 +52,8 @@ def everything(study: Study) -> set[str]:
     """All files whose absence costs something."""
     paths = study.paths
     files = [paths.manifest("scenes"), paths.segmentation("scenes"), paths.patterns("scenes"), paths.report]
-    files += [paths.table(name, "findings", "scenes") for name in ("concepts", "similarity", "probe", "quality", "lce")]
+    files += [paths.table(name, "findings", "scenes") for name in SUMMARIES]
+    files += [paths.matches("scenes", a, b) for a, b in study.pairs() if a != b]
     files += [paths.pair("scenes", a, b) for a, b in study.pairs()]
     for model in study.models:
         files += [paths.weights(model), paths.probe("scenes", model), paths.quality("scenes", model)]
@@ -92,6 +93,7 @@ def test_a_missing_model_costs_its_own_jobs_its_pairs_and_the_summaries(model: s
     study = tiny()
     own = {file for file in everything(study) if f"/{model}/" in file or f"/{model}." in file}
     own |= {study.paths.pair("scenes", model, other) for other in study.models}
+    own |= {study.paths.matches("scenes", model, other) for other in study.models}
     found = costs(study, everything(study) - own)
     assert set(found) == {model, "pairs, summaries"}
     layers = len(study.layers(model))
@@ -99,7 +101,7 @@ def test_a_missing_model_costs_its_own_jobs_its_pairs_and_the_summaries(model: s
     assert found[model].jobs == trained + 1 + 2 * layers + 4
     assert found[model].images == 180
     assert found[model].bytes > 180 * layers * (16 * 4 + 16 * 4 * 4 * 2)
-    assert found["pairs, summaries"].jobs == 3 + 2 + 3 + 2 + 2 + 2 + 1
+    assert found["pairs, summaries"].jobs == 3 + 2 + 2 + 3 + 2 + 2 + 2 + 2 + 1
     assert unfinished(study, (everything(study) - own).__contains__) == [model]
 
 
@@ -138,7 +140,7 @@ def test_work_follows_images_and_steps() -> None:
 
 
 def test_analyses_that_are_left_out_cost_nothing() -> None:
-    nothing = {name: {"datasets": []} for name in ("concepts", "similarity", "probe", "quality", "lce")}
+    nothing = {name: {"datasets": []} for name in SUMMARIES}
     found = costs(tiny(analyses=nothing))
     assert found["vit"].jobs == 1
     assert found["vit"].bytes == 180 * 2 * 16 * 4

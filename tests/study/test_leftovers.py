@@ -30,6 +30,8 @@ def files_of(study: Study) -> list[str]:
         files += [paths.table("concepts", "units", dataset), paths.figure("concepts", "overview", dataset)]
         files += [paths.log("make_manifest", dataset), f"{paths.results}/similarity/{dataset}/intervals.h5"]
         files += [paths.pair(dataset, a, b) for a, b in study.pairs()]
+        files += [paths.matches(dataset, a, b) for a, b in study.pairs() if a != b]
+        files += [paths.log("match_models", dataset, f"{a}__{b}") for a, b in study.pairs() if a != b]
         files += [paths.benchmark("compare_models", dataset, f"{a}__{b}") for a, b in study.pairs()]
         for model in study.models:
             files += [paths.probe(dataset, model), paths.quality(dataset, model), paths.auroc(dataset, model)]

@@ -32,7 +32,7 @@ def test_auto_takes_the_data_sets_that_serve(small: Small, tmp_path: Path) -> No
     (tmp_path / "1.png").touch()
     loaded = load_study(small({"datasets/photos": {"source": "folder", "path": str(tmp_path)}}))
     assert loaded.datasets_for("similarity") == ["scenes", "shifted", "photos"]
-    for analysis in ("concepts", "lce", "probe", "quality"):
+    for analysis in ("concepts", "unit_matching", "lce", "probe", "quality"):
         assert loaded.datasets_for(analysis) == ["scenes", "shifted"]
     assert not loaded.has_masks("photos")
     assert not loaded.has_labels("photos")
@@ -60,6 +60,15 @@ def test_one_model_is_no_embedding(small: Small) -> None:
     raw = small()
     del raw["models"]["vit"]
     assert load_study(raw).datasets_for("lce") == []
+    assert load_study(raw).datasets_for("unit_matching") == []
+
+
+def test_units_are_matched_where_maps_are_kept(small: Small, tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    photos = {"datasets/photos": {"source": "folder", "path": str(tmp_path)}}
+    assert load_study(small(photos)).datasets_for("unit_matching") == ["scenes", "shifted"]
+    pooled = load_study(small(photos | {"analyses/unit_matching": {"over": "pooled"}}))
+    assert pooled.datasets_for("unit_matching") == ["scenes", "shifted", "photos"]
 
 
 def test_labels_of_folders_and_arrays_are_looked_up(small: Small, tmp_path: Path) -> None:
@@ -178,11 +187,13 @@ NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,5}", fullmatch=True)
 def test_no_two_things_share_a_file(dataset: str, a: str, b: str, layer: str) -> None:
     paths = Paths("results")
     assert paths.pair(dataset, a, b) == paths.pair(dataset, b, a)
+    assert paths.matches(dataset, a, b) == paths.matches(dataset, b, a)
     files = [
         *(paths.manifest(dataset), paths.images(dataset), paths.segmentation(dataset), paths.weights(a)),
         *(paths.history(a), paths.features(dataset, a, layer), paths.maps(dataset, a, layer)),
         *(paths.tally(dataset, a, layer), paths.basis(dataset, a, layer), paths.pair(dataset, a, b)),
         *(paths.probe(dataset, a), paths.quality(dataset, a), paths.lce(dataset), paths.report),
+        *([paths.matches(dataset, a, b)] if a != b else []),
         *(paths.table("concepts", "units", dataset), paths.figure("concepts", "units", dataset)),
         *(paths.log("extract", dataset, a), paths.benchmark("extract", dataset, a)),
     ]
@@ -238,8 +249,8 @@ def test_a_study_in_a_few_lines(small: Small) -> None:
     loaded = load_study(small({"analyses/similarity": {"datasets": ["shifted"]}}))
     assert summary(loaded).splitlines() == [
         "small: 2 models with 3 layers, in results",
-        "  scenes: concepts, probe, quality, lce",
-        "  shifted: concepts, similarity, probe, quality, lce",
+        "  scenes: concepts, unit_matching, probe, quality, lce",
+        "  shifted: concepts, similarity, unit_matching, probe, quality, lce",
     ]
 
 

@@ -278,6 +278,18 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
         {"analyses/probe": {"datasets": []}, "analyses/quality": {"datasets": ["scenes"]}},
         [("analyses.quality.datasets", "'scenes' is not among the data sets of probe")],
     ),
+    "layer to match": (
+        {"analyses/unit_matching": {"layers": {"resnet": "layr4"}}},
+        [("analyses.unit_matching.layers.resnet", "found 'layr4'; did you mean 'layer4'?")],
+    ),
+    "units of one model": (
+        {"models/vit": REMOVED, "analyses/unit_matching": {"datasets": ["scenes"]}},
+        [("analyses.unit_matching.datasets", "at least two models, found one")],
+    ),
+    "matching without maps": (
+        {"analyses/concepts": {"datasets": ["scenes"]}, "analyses/unit_matching": {"datasets": ["shifted"]}},
+        [("analyses.unit_matching.datasets", "no maps of 'shifted' are kept", "set over: pooled")],
+    ),
     "layer of the embedding": (
         {"analyses/lce": {"layers": {"resnet": "layr4"}}},
         [("analyses.lce.layers.resnet", "found 'layr4'; did you mean 'layer4'?")],

@@ -120,7 +120,8 @@ def test_each_is_told_in_a_sentence_and_the_rest_is_made(snakemake: Snakemake, t
         name: resnet | {"weights": {"source": "checkpoint", **weights}, "control": False}
         for name, weights in write_checkpoints(folder, tmp_path / "proof").items()
     }
-    study["analyses"] = {name: {"datasets": []} for name in ("concepts", "similarity", "probe", "quality", "lce")}
+    analyses = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
+    study["analyses"] = {name: {"datasets": []} for name in analyses}
     (work / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     features = [f"results/features/scenes/{model}/layer4.h5" for model in study["models"]]
     before = contents(folder)

@@ -19,7 +19,7 @@ from intermodel import store
 from intermodel.engine.errors import UserError
 
 TINY = Path(__file__).with_name("tiny.yaml")
-ANALYSES = ("concepts", "similarity", "probe", "quality", "lce")
+ANALYSES = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
 
 pytestmark = pytest.mark.workflow
 

@@ -54,7 +54,8 @@ class Project:
         return {name: int(count) for name, count in counts.items() if name not in TARGETS}
 
 
-TARGETS = {"all", "data", "training", "features", "concepts", "similarity", "probe", "quality", "lce", "report"}
+TARGETS = {"all", "data", "training", "features", "concepts", "similarity", "unit_matching", "probe", "quality"}
+TARGETS |= {"lce", "report"}
 # What compares all models of a data set.
 COMPARISONS = {
     "subsample_similarity": 1,
@@ -62,6 +63,8 @@ COMPARISONS = {
     "plot_similarity": 1,
     "summarise_concepts": 1,
     "plot_concepts": 1,
+    "summarise_matches": 1,
+    "plot_matches": 1,
     "summarise_probes": 1,
     "plot_probes": 1,
     "summarise_quality": 1,
@@ -104,8 +107,9 @@ def test_touched_files_and_another_order_change_nothing(project: Project) -> Non
 
 def test_a_further_layer(project: Project) -> None:
     project.study["models"]["vit"]["layers"] = ["blocks.0", "blocks.1", "norm"]
-    # The intervals are those of the last layers, which have not changed.
-    comparisons = {name: count for name, count in COMPARISONS.items() if name != "subsample_similarity"}
+    # Intervals and matches are those of the last layers, which have not changed.
+    last = ("subsample_similarity", "summarise_matches", "plot_matches")
+    comparisons = {name: count for name, count in COMPARISONS.items() if name not in last}
     assert project.jobs() == comparisons | PAGE | {
         "extract_vit_scenes_new": 1,
         "factorise_representation": 1,
@@ -126,6 +130,7 @@ def test_a_further_model(project: Project) -> None:
         "extract_another_scenes_new": 1,
         "factorise_representation": 2,
         "compare_models": 4,
+        "match_models": 3,
         "tally_concepts": 2,
         "score_concepts": 1,
         "compose_concepts": 1,
@@ -136,7 +141,7 @@ def test_a_further_model(project: Project) -> None:
 
 def test_a_further_data_set(project: Project) -> None:
     project.study["datasets"]["shifted"] = {**project.study["datasets"]["scenes"], "shift": "lighting"}
-    for analysis in ("concepts", "probe", "quality", "lce"):
+    for analysis in ("concepts", "unit_matching", "probe", "quality", "lce"):
         project.study["analyses"].setdefault(analysis, {})["datasets"] = ["scenes"]
     assert project.jobs() == PAGE | {
         "make_manifest_shifted": 1,

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from intermodel.engine.publish import publish
 
 if TYPE_CHECKING:
@@ -88,6 +91,24 @@ def model_markers(names: Sequence[str]) -> dict[str, str]:
 def category_color(category: str) -> str:
     """The colour of a concept category; categories beyond Broden's six are grey."""
     return CATEGORY_COLORS.get(category, NEUTRAL)
+
+
+def clustered(similarity: NDArray[np.float64], models: Sequence[str]) -> list[str]:
+    """Models in an order that puts similar ones beside each other (average linkage, optimal leaf order).
+
+    Parameters
+    ----------
+    similarity
+        (M, M) symmetric; the order of the study is kept where an entry is missing or M < 3.
+    """
+    upper = np.triu_indices(len(models), 1)
+    if len(models) < 3 or not np.isfinite(similarity[upper]).all():
+        return list(models)
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    # Values above chance may lie slightly outside [0, 1].
+    distance = np.maximum(1.0 - similarity[upper], 0.0)
+    return [models[leaf] for leaf in leaves_list(linkage(distance, "average", optimal_ordering=True))]
 
 
 # Of a suffix: nothing that differs from run to run; a page's raster is sharp on a screen of twice the usual density.

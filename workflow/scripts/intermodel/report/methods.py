@@ -20,6 +20,10 @@ REFERENCES = {
     "shape": "Williams A, Kunz E, Kornblith S, Linderman S. Generalized Shape Metrics on Neural Representations. NeurIPS "
     "2021.",
     "knn": "Huh M, Cheung B, Wang T, Isola P. The Platonic Representation Hypothesis. ICML 2024.",
+    "rosetta": "Dravid A, Gandelsman Y, Efros A, Shocher A. Rosetta Neurons: Mining the Common Units in a Model Zoo. ICCV "
+    "2023.",
+    "fdr": "Benjamini Y, Hochberg Y. Controlling the False Discovery Rate. Journal of the Royal Statistical Society B 57(1), "
+    "1995.",
     "qscore": "Kalibhat N, Narang K, Firooz H, Sanjabi M, Feizi S. Measuring Self-Supervised Representation Quality for "
     "Downstream Classification Using Discriminative Features. AAAI 2024.",
     "lce": "Mustapha A, Khreich W, Masri W. Inter-model interpretability: Self-supervised models as a case study. Array "
@@ -112,6 +116,17 @@ def methods_paragraphs(
         paragraphs.append(
             f"Similarity. Representations were compared by {'; '.join(names)}. {''.join(details)}"
             "Values are reported beside their mean under random pairing of images wherever a formula for it is known."
+        )
+    if "unit_matching" in analyses:
+        chosen = analyses["unit_matching"]
+        over = "images and positions" if chosen["over"] == "maps" else "images"
+        used = "" if chosen["images"] is None else f" (at most {chosen['images']}, chosen by a hash of their ids)"
+        paragraphs.append(
+            f"Shared units. Units of two layers were matched as mutual nearest neighbours by the Pearson correlation of their "
+            f"activations over {over}{used} {cite('rosetta')}; larger maps were averaged to the smaller ones. A match is "
+            "called beyond chance when its excess over the correlation that position alone brings is significant against "
+            f"{chosen['shuffles']} wrong pairing{'s' * (chosen['shuffles'] > 1)} of the images, with at most 5 % false "
+            f"discoveries {cite('fdr')}. Intervals come from {chosen['folds']} folds of images."
         )
     if "probe" in analyses:
         paragraphs.append(

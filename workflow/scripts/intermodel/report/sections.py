@@ -88,6 +88,15 @@ QUESTIONS = (
                     "pairs": "Pairs of models with their intervals",
                 },
             ),
+            Part(
+                "unit_matching",
+                ("models", "shared", "gallery"),
+                {
+                    "models": "Similarity of single units",
+                    "shared": "How many units have a match",
+                    "gallery": "What shared units look at",
+                },
+            ),
         ),
     ),
     Question(

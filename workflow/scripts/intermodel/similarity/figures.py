@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel import plotting
+from intermodel.plotting import clustered
 from intermodel.similarity.catalogue import CATALOGUE, as_similarity, base_name
 from intermodel.similarity.findings import Models, headline_measures
 from intermodel.similarity.table import Row, matrix, pair_rows
@@ -57,24 +58,6 @@ def draw_figures(
     plotting.save(model_matrices(rows, models, order), figures["models"])
     plotting.save(layer_matrix(rows, measures, models, order), figures["layers"])
     plotting.save(interval_plot(rows, measures, models), figures["pairs"])
-
-
-def clustered(similarity: Floats, models: Sequence[str]) -> list[str]:
-    """Models in an order that puts similar ones beside each other (average linkage, optimal leaf order).
-
-    Parameters
-    ----------
-    similarity
-        (M, M) symmetric; the order of the study is kept where an entry is missing or M < 3.
-    """
-    upper = np.triu_indices(len(models), 1)
-    if len(models) < 3 or not np.isfinite(similarity[upper]).all():
-        return list(models)
-    from scipy.cluster.hierarchy import leaves_list, linkage
-
-    # Values above chance may lie slightly outside [0, 1].
-    distance = np.maximum(1.0 - similarity[upper], 0.0)
-    return [models[leaf] for leaf in leaves_list(linkage(distance, "average", optimal_ordering=True))]
 
 
 def shown(rows: Sequence[Row], measure: str, layers: Mapping[str, str]) -> tuple[Floats, bool]:

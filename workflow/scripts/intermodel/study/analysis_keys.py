@@ -113,6 +113,27 @@ class Similarity(Keys):
         return values
 
 
+class UnitMatching(Keys):
+    """Unit matching: which units of two models respond alike, without any label?"""
+
+    datasets: Names = Field(
+        "auto", description="Data sets to use; auto: with over: maps those of concepts, else all; []: none."
+    )
+    layers: dict[str, str] = Field({}, description="Layer of a model that is matched; default: the last of its layers.")
+    over: Literal["maps", "pooled"] = Field(
+        "maps",
+        description="Correlate activations over images and positions (of data sets whose maps are kept), or pooled "
+        "features over images alone.",
+    )
+    images: Annotated[int, Field(ge=10)] | None = Field(
+        None, description="At most this many images, chosen by a hash of their ids; default: all."
+    )
+    folds: Annotated[int, Field(ge=2, le=64)] = Field(16, description="Folds of images for intervals.")
+    shuffles: Annotated[int, Field(ge=1)] = Field(1, description="Wrong pairings of the images, the null of a match.")
+    group_models: Annotated[int, Field(ge=2)] = Field(3, description="Models that a group of shared units must span.")
+    gallery_groups: Annotated[int, Field(ge=0, le=64)] = Field(8, description="Groups in the gallery (over: maps).")
+
+
 class Probe(Keys):
     """Linear probes: how well can the classes be read off?"""
 
@@ -210,6 +231,7 @@ class Analyses(Keys):
 
     concepts: Concepts = Field(Concepts(), description="Concept matching.")
     similarity: Similarity = Field(Similarity(), description="Representational similarity.")
+    unit_matching: UnitMatching = Field(UnitMatching(), description="Units that respond alike.")
     probe: Probe = Field(Probe(), description="Linear probes.")
     quality: Quality = Field(Quality(), description="Quality of each representation.")
     lce: Lce = Field(Lce(), description="Learned Concepts Embedding.")

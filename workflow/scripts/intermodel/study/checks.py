@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -126,6 +126,7 @@ def _analyses(study: Study) -> Iterator[Problem]:
                 )
     yield from _concepts(study)
     yield from _similarity(study)
+    yield from _unit_matching(study)
     yield from _lce(study)
     quality, probe = study.analyses.quality, study.analyses.probe
     low, high = (quality.percentiles + [0.0, 0.0])[:2]
@@ -160,13 +161,34 @@ def _similarity(study: Study) -> Iterator[Problem]:
         yield Problem("analyses.similarity.subsamples", f"found {similarity.subsamples}, expected 0 or at least 10")
 
 
+def _chosen_layers(study: Study, analysis: str, chosen: Mapping[str, str]) -> Iterator[Problem]:
+    for model, layer in chosen.items():
+        if model not in study.models:
+            yield Problem(f"analyses.{analysis}.layers", f"found the model {model!r}; {nearest(model, study.models)}")
+        elif layer not in study.layers(model):
+            path = f"analyses.{analysis}.layers.{model}"
+            yield Problem(path, f"found {layer!r}; {nearest(layer, study.layers(model))}")
+
+
+def _unit_matching(study: Study) -> Iterator[Problem]:
+    matching = study.analyses.unit_matching
+    yield from _chosen_layers(study, "unit_matching", matching.layers)
+    if matching.datasets in ("auto", []):
+        return
+    path = "analyses.unit_matching.datasets"
+    if len(study.models) < 2:
+        yield Problem(path, "matching needs at least two models, found one; write []")
+    for name in matching.datasets:
+        if matching.over == "maps" and name in study.datasets and name not in study.datasets_for("concepts"):
+            yield Problem(
+                path,
+                f"no maps of {name!r} are kept, since concepts do not use it; set over: pooled, or leave it out",
+            )
+
+
 def _lce(study: Study) -> Iterator[Problem]:
     lce = study.analyses.lce
-    for model, layer in lce.layers.items():
-        if model not in study.models:
-            yield Problem("analyses.lce.layers", f"found the model {model!r}; {nearest(model, study.models)}")
-        elif layer not in study.layers(model):
-            yield Problem(f"analyses.lce.layers.{model}", f"found {layer!r}; {nearest(layer, study.layers(model))}")
+    yield from _chosen_layers(study, "lce", lce.layers)
     if lce.linkage == "ward" and lce.distance != "euclidean":
         yield Problem("analyses.lce.linkage", f"ward needs the distance euclidean, found {lce.distance}; use average")
     if lce.datasets not in ("auto", []) and len(study.models) < 2:

@@ -28,7 +28,7 @@ TRAINING = {"supervised": 3.5, "simclr": 7.0, "barlow_twins": 7.0, "byol": 9.0}
 
 # Jobs that bring together what an analysis found on a data set, how many of them draw, and their seconds of work.
 SUMMARIES = {"concepts": (1, 1, 8.0), "similarity": (2, 1, 2.0), "probe": (1, 1, 1.0), "quality": (1, 1, 2.0)}
-SUMMARIES |= {"lce": (1, 1, 3.0)}
+SUMMARIES |= {"unit_matching": (1, 1, 2.0), "lce": (1, 1, 3.0)}
 
 # Seconds for an active pixel of the tally (once for each pairing of images and label maps) and of the formulas, for a
 # unit that formulas explain, for a value of a map that is read, for one that is ranked, and for an image that is
@@ -282,6 +282,11 @@ class _Run:
                 if self.is_pair_new(dataset, first, second):
                     self.touched.add(("similarity", dataset))
                     yield self.pair(dataset, first, second)
+        for dataset in self.study.datasets_for("unit_matching"):
+            for first, second in self.study.pairs():
+                if first != second and self.is_match_new(dataset, first, second):
+                    self.touched.add(("unit_matching", dataset))
+                    yield self.match(dataset, first, second)
         anything = bool(self.touched)
         for analysis, (others, figures, seconds) in SUMMARIES.items():
             for dataset in self.study.datasets_for(analysis):
@@ -306,6 +311,27 @@ class _Run:
             for other in self._ranks(dataset, second):
                 steps += 2 * images * one * other + 10 * min(one, other) ** 2 * max(one, other)
         return Cost("", 0, 1, START_ARRAYS + steps / self.rate, 2**16)
+
+    def is_match_new(self, dataset: str, first: str, second: str) -> bool:
+        return not self.exists(self.paths.matches(dataset, first, second)) or any(
+            self.is_new(dataset, model, self.matched_layer(model)) for model in (first, second)
+        )
+
+    def matched_layer(self, model: str) -> str:
+        return self.study.analyses.unit_matching.layers.get(model, self.study.layers(model)[-1])
+
+    def match(self, dataset: str, first: str, second: str) -> Cost:
+        matching = self.study.analyses.unit_matching
+        # Of a model that was not measured, since it is finished, usual maps.
+        one, other = (
+            self.networks[model].shapes[self.matched_layer(model)] if model in self.networks else (512, 7, 7)
+            for model in (first, second)
+        )
+        images = min(self.datasets[dataset].images, matching.images or self.datasets[dataset].images)
+        positions = min(one[1], other[1]) * min(one[2], other[2]) if matching.over == "maps" else 1
+        read = images * sum(units * height * width for units, height, width in (one, other)) * MAP_VALUE
+        steps = 2 * images * positions * one[0] * other[0] * (1 + matching.shuffles)
+        return Cost("", 0, 1, START_ARRAYS + read + steps / self.rate, 2**15)
 
     def _ranks(self, dataset: str, model: str) -> list[int]:
         """Directions of each layer; of a model that was not measured, since it is finished, a usual width."""

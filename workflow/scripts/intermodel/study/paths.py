@@ -67,6 +67,11 @@ class Paths:
         first, second = sorted((first, second))
         return f"{self.results}/similarity/{dataset}/{first}{PAIR}{second}.h5"
 
+    def matches(self, dataset: str, first: str, second: str) -> str:
+        """Matched units of two models, whatever the order of the arguments."""
+        first, second = sorted((first, second))
+        return f"{self.results}/unit_matching/{dataset}/{first}{PAIR}{second}.h5"
+
     def probe(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
         """Linear probes on all layers of a model."""
         return f"{self.results}/probe/{dataset}/{model}.h5"

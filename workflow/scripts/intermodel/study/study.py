@@ -48,6 +48,10 @@ class Study(schema.StudyKeys):
             return [name for name in self.datasets if name in chosen]
         if analysis == "lce":
             return self.datasets_for("concepts") if len(self.models) > 1 else []
+        if analysis == "unit_matching":
+            if len(self.models) < 2:
+                return []
+            return self.datasets_for("concepts") if self.analyses.unit_matching.over == "maps" else list(self.datasets)
         if analysis == "concepts":
             return [name for name in self.datasets if self.has_masks(name)]
         if analysis == "quality":
@@ -128,7 +132,7 @@ class Study(schema.StudyKeys):
 
     def page(self) -> str:
         """What the report says of the study itself, as JSON."""
-        analyses = ("concepts", "similarity", "probe", "quality", "lce")
+        analyses = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
         return _json(
             {
                 "name": self.name,
