@@ -1,10 +1,15 @@
 import argparse
 import hashlib
+import http.server
 import io
 import json
 import os
 import pickle
 import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -167,6 +172,61 @@ def test_a_remote_file_is_fetched_once_and_verified(file, tmp_path):
         locate(None, url, sha256, str(cache))
     with pytest.raises(UserError, match="expected an address that begins with"):
         locate(None, "ftp://example.org/a", sha256, str(cache))
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, dict[str, bytes | None]]]:
+    """A web server on this machine: its address and what lies there; None breaks off in the middle."""
+    files: dict[str, bytes | None] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if path not in files:
+                self.send_error(404)
+                return
+            content = files[path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content or b"x" * 100)))
+            self.end_headers()
+            self.wfile.write(content or b"x" * 40)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}", files
+        running.shutdown()
+
+
+def test_a_checkpoint_is_downloaded_whole_or_not_at_all(server, file, tmp_path):
+    address, files = server
+    cache, sha256 = tmp_path / "cache", digest(file)
+    files |= {"/good.safetensors": file.read_bytes(), "/broken.safetensors": None, "/other.safetensors": b"<html>"}
+    for name, words in (
+        ("broken", "could not be fetched|has the sha256"),
+        ("other", "has the sha256"),
+        ("none", "404"),
+    ):
+        with pytest.raises(UserError, match=words) as error:
+            locate(None, f"{address}/{name}.safetensors", sha256, str(cache))
+        assert f"{address}/{name}.safetensors" in str(error.value) and "\n" not in str(error.value)
+        assert list(cache.iterdir()) == []
+    found = locate(None, f"{address}/good.safetensors?download=1", sha256, str(cache))
+    assert found.name == f"{sha256}.safetensors" and same(read_checkpoint(found))
+    files.clear()
+    assert locate(None, f"{address}/good.safetensors", sha256, str(cache)) == found
+
+
+def test_several_jobs_may_fetch_the_same_checkpoint_at_once(server, file, tmp_path):
+    address, files = server
+    files["/a.safetensors"] = file.read_bytes()
+    fetch = partial(locate, None, f"{address}/a.safetensors", digest(file), str(tmp_path / "cache"))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: fetch(), range(16)))
+    assert len(set(found)) == 1 and found[0].read_bytes() == file.read_bytes()
+    assert [entry.name for entry in found[0].parent.iterdir()] == [found[0].name]
 
 
 def test_the_table_of_tensors_is_found(tmp_path):

@@ -29,6 +29,22 @@ def dataset_size(study: Study, name: str) -> DatasetSize:
     return DatasetSize(len(dataset), len(dataset.classes), pixels)
 
 
+def assumed_sizes(study: Study, texts: list[str]) -> dict[str, DatasetSize]:
+    """Sizes of data sets that are not on disk yet, from texts such as broden=63305x112x112."""
+    sizes = {}
+    for text in texts:
+        name, _, numbers = text.partition("=")
+        parts = numbers.split("x")
+        if name not in study.datasets or len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
+            raise UserError(
+                f"--assume is {text!r}, expected a data set of the study ({', '.join(study.datasets)}), = and its images, "
+                "with masks images x height x width of its label maps, e.g. broden=63305x112x112."
+            )
+        images, *sides = map(int, parts)
+        sizes[name] = DatasetSize(images, 0, int(np.prod(sides)) if sides else 0)
+    return sizes
+
+
 def operations_per_second() -> float:
     """Multiplications and additions in a second of one core, from a matrix product."""
     values = np.random.default_rng(0).normal(size=(600, 600))
@@ -42,11 +58,19 @@ def operations_per_second() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print what is still missing of a study will cost.")
     parser.add_argument("study", help="the study file (YAML)")
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="DATASET=IMAGESxHEIGHTxWIDTH",
+        help="size of a data set that is not on disk yet, with masks that of its label maps; files are not looked for then",
+    )
     options = parser.parse_args()
     networks, where = {}, ""
     try:
-        study = read_study(options.study)
-        sizes = {name: dataset_size(study, name) for name in study.datasets}
+        study = read_study(options.study, check_files=not options.assume)
+        sizes = assumed_sizes(study, options.assume)
+        sizes |= {name: dataset_size(study, name) for name in study.datasets if name not in sizes}
         for model in unfinished(study):
             from intermodel.features.measure import measure_network
 

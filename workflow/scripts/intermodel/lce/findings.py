@@ -166,7 +166,8 @@ def _together(embedding: Embedding, about: About) -> list[Finding]:
     needed = int(np.argmax(covered == everything)) + 1
     if not everything:
         return []
-    text = f"Together, {_title(about, pair[0])} and {_title(about, pair[1])} detect {union[pair]} concepts "
+    concepts = f"{union[pair]} concept{'' if union[pair] == 1 else 's'}"
+    text = f"Together, {_title(about, pair[0])} and {_title(about, pair[1])} detect {concepts} "
     text += f"(the best single model {known.max():.0f}, all models {everything}"
     text += (
         f"; {_join([_title(about, int(model)) for model in order[:needed]])} suffice for all)." if needed > 1 else ")."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import http.client
 import logging
 import os
 import pickle
@@ -85,7 +86,7 @@ def _fetch(url: str, file: Path, sha256: str) -> None:
         try:
             with os.fdopen(handle, "wb") as target, urllib.request.urlopen(url, timeout=60) as source:
                 shutil.copyfileobj(source, target, 2**20)
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise UserError(
                 f"The checkpoint {url} could not be fetched ({one_line(error)}); check the address and the "
                 "connection, or fetch it by hand and give its `path`."
