@@ -168,7 +168,7 @@ def test_crossing_frames_survivors_and_leaves_undefined_cells_open(covariate: st
     panels = figure.axes[: len(kinds)]
     assert [len(panel.patches) for panel in panels] == [1] * len(kinds)
     title = "Pearson r\ngiven covariate" if covariate else "Spearman ρ"
-    assert panels[-1].get_title() == f"{title}\nn = 13, |r| > .80 needed"
+    assert panels[-1].get_title() == f"{title}\nn = 13\n|r| > .80"
     assert sorted(text.get_text() for text in panels[0].texts) == ["-.20", ".10", ".90", "–"]
     save(figure, tmp_path / "performance.svg")
 

@@ -262,7 +262,7 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     bar = figure.colorbar(image, ax=panels[0, -1], pad=0.02, aspect=30)
     bar.set_label("Correlation")
     bar.outline.set_visible(False)
-    figure.supxlabel(f"Framed: adjusted p ≤ {1 - level:.2g}", fontsize=6.5, color="0.35")
+    figure.supxlabel(f"Framed: adjusted p ≤ {1 - level:.2g}, which takes the |r| above the panel", fontsize=6.5, color="0.35")
     return figure
 
 
@@ -270,7 +270,7 @@ def _needed(table: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_]) -> str
     """How many models entered a panel, and the |r| that survives among so many cells."""
     models, needed = table["models"][chosen], float(table["needed"][chosen][0])
     count = f"n = {models.min():.0f}" + (f"–{models.max():.0f}" if models.min() < models.max() else "")
-    return count if np.isnan(needed) else f"{count}, |r| > {_short(needed)} needed"
+    return count if np.isnan(needed) else f"{count}\n|r| > {_short(needed)}"
 
 
 def _result_names(outcomes: list[tuple[str, str, str]]) -> list[str]:
