@@ -64,9 +64,9 @@ def feature_files(dataset, model):
 
 
 def look_at_disk():
-    # A checkpoint whose sha256 the study tells is known by that; a copy with another date is the same.
+    # A checkpoint whose sha256 the study tells is known by that.
     checkpoints = {
-        name: file_digest(expand(model.weights.path))
+        name: file_digest(expand(model.weights.path), STATE / "files.json")
         for name, model in STUDY.models.items()
         if getattr(model.weights, "path", None) and not model.weights.sha256
     }

@@ -165,7 +165,7 @@ def shards_on_disk(path: str, origin: str | None = None) -> int | None:
 
 
 def module_digest(architecture: str, python_path: str | None) -> str:
-    """Sizes and times of the Python files behind an architecture of the user's own; empty for one of timm.
+    """Digest of the Python files behind an architecture of the user's own; empty for one of timm.
 
     The module (or package) in the folder `python_path` counts, and the modules beside it, which it may import.
     """
@@ -177,7 +177,7 @@ def module_digest(architecture: str, python_path: str | None) -> str:
         return ""
     package = folder / architecture.partition(":")[0].partition(".")[0]
     files = sorted({*folder.glob("*.py"), *package.rglob("*.py")})
-    return " ".join(f"{file.relative_to(folder)}:{file_digest(file)}" for file in files)
+    return text_digest(*(text for file in files for text in (str(file.relative_to(folder)), file.read_text("utf-8"))))
 
 
 def text_digest(*texts: str) -> str:
@@ -185,7 +185,27 @@ def text_digest(*texts: str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
-def file_digest(path: str | Path) -> str:
-    """Size and modification time of a file: cheap, and enough to notice that it was replaced."""
-    status = Path(path).stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
+def file_digest(path: str | Path, memory: str | Path) -> str:
+    """SHA-256 of a file's bytes, which are read again only when its size or date differs from what `memory` tells.
+
+    Parameters
+    ----------
+    path
+        The file.
+    memory
+        A JSON file of what is known already; made where it is missing, and safe to delete.
+    """
+    path, memory = Path(path), Path(memory)
+    status = path.stat()
+    name, state = str(path.resolve()), f"{status.st_size} {status.st_mtime_ns}"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if known.get(name, {}).get("state") != state:
+        with open(path, "rb") as file:
+            known[name] = {"state": state, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        with publish(memory) as temporary:
+            temporary.write_text(json.dumps(known), encoding="utf-8")
+    return str(known[name]["sha256"])
