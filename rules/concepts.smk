@@ -4,7 +4,7 @@ CONCEPT_TABLES = ["units", "concepts", "summary", "findings", "warnings"]
 # Models whose last layers are explained by formulas of concepts.
 COMPOSED_MODELS = MODELS if STUDY.analyses.concepts.composition_length > 1 else []
 CONCEPT_TABLES += ["compositions"] if COMPOSED_MODELS else []
-CONCEPT_FIGURES = ["overview", "concepts"]
+CONCEPT_FIGURES = ["overview", "concepts", "sets"]
 # Models whose galleries are drawn; their last layers stand for them.
 GALLERY_MODELS = MODELS if STUDY.analyses.concepts.gallery_units else []
 

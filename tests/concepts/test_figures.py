@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from concepts.conftest import MODELS, SETTINGS, SIDE, Folder
+from intermodel.concepts.concept_map import MOST_CONCEPTS, chosen_concepts, draw_concepts, model_order
 from intermodel.concepts.fan_in import write_tables
-from intermodel.concepts.figures import MOST_CONCEPTS, PANEL, category_names, draw_concepts, draw_overview
+from intermodel.concepts.figures import draw_overview
 from intermodel.concepts.files import read_tally, tally_layer
 from intermodel.concepts.gallery import (
     DIMMED,
@@ -22,7 +25,9 @@ from intermodel.concepts.gallery import (
     draw_gallery,
     thumbnail,
 )
+from intermodel.concepts.membership import Membership, category_names, membership
 from intermodel.concepts.plots import plot_galleries, plot_tables
+from intermodel.concepts.set_view import LETTERS, MOST_COMBINATIONS, Combination, combinations, draw_sets, named
 from intermodel.concepts.upsampling import geometry, upsample
 from intermodel.store import Maps, read_table
 from matplotlib import pyplot as plt
@@ -61,42 +66,112 @@ def test_overview_shows_the_summary(tables: Path) -> None:
     plt.close(figure)
 
 
-def test_chart_shows_the_units_of_each_concept(tables: Path) -> None:
-    summary, concepts = read_table(tables / "summary.csv"), read_table(tables / "concepts.csv")
-    figure = draw_concepts(summary, concepts)
-    axes = figure.axes[0]
-    shown = axes.images[0].get_array().filled(0)
-    names = [label.get_text() for label in axes.get_xticklabels()]
+def found_in(tables: Path) -> Membership:
+    return membership(read_table(tables / "summary.csv"), read_table(tables / "concepts.csv"))
+
+
+def test_membership_reads_the_tables(tables: Path) -> None:
+    found, concepts = found_in(tables), read_table(tables / "concepts.csv")
+    assert found.titles.tolist() == ["Seer", "Other", "Noise"] and found.control.tolist() == [False, False, True]
+    assert found.categories == ("object", "scene") and (found.threshold == 0.04).all()
     for row, model in enumerate(("seer", "other", "noise")):
-        for column, name in enumerate(names):
-            mine = (concepts["model"] == model) & (concepts["layer"] == "late") & (concepts["concept"] == name)
-            assert np.nan_to_num(shown[row, column]) == concepts["units"][mine].item()
+        mine = (concepts["model"] == model) & (concepts["layer"] == "late")
+        np.testing.assert_array_equal(found.units[row], concepts["units"][mine])
+        low, high = concepts["best_iou_low"][mine], concepts["best_iou_high"][mine]
+        out = concepts["reachable"][mine] == "false"
+        np.testing.assert_array_equal(found.sure[row], np.where(found.units[row] > 0, low > 0.04, (high < 0.04) | out))
+    turned = found.models(np.array([2, 0]))
+    assert turned.titles.tolist() == ["Noise", "Seer"]
+    np.testing.assert_array_equal(turned.units, found.units[[2, 0]])
+
+
+def test_concept_map_shows_the_units_of_each_concept(tables: Path) -> None:
+    found = found_in(tables)
+    figure = draw_concepts(found)
+    axes = figure.axes[0]
+    written = [text.get_text() for text in axes.texts]
+    shown = sorted(int(text) for text in written if text.isdigit())
+    assert shown == sorted(found.units[found.detected].tolist())
+    assert {"Seer", "Other", "Noise"} <= set(written)
+    assert set(found.names[found.detected.any(axis=0)]) <= set(written)
     plt.close(figure)
 
 
-def synthetic(count: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Tables of two models with `count` concepts, most of them detected."""
-    names = np.array([f"concept {i}" for i in range(count)])
-    summary = {
-        "model": np.array(["a", "b"]), "layer": np.array(["x", "x"]), "title": np.array(["A", "B"]),
-        "main": np.array(["true", "true"]), "object_reachable": np.zeros(2), "scene_reachable": np.zeros(2),
-    }  # fmt: skip
-    concepts = {
-        "model": np.repeat(["a", "b"], count), "layer": np.full(2 * count, "x"), "concept": np.tile(names, 2),
-        "category": np.tile(np.where(np.arange(count) % 3, "object", "scene"), 2),
-        "units": np.arange(2 * count) % 7.0,
-    }  # fmt: skip
-    return summary, concepts
+def synthetic(concepts: int, models: int = 3, seed: int = 0) -> Membership:
+    """A third of the concepts undetected; the last model a control."""
+    generator = np.random.default_rng(seed)
+    units = generator.integers(0, 5, (models, concepts)) * (np.arange(concepts) % 3 > 0)
+    return Membership(
+        np.array([f"Model {i}" for i in range(models)]), np.arange(models) == models - 1,
+        np.array([f"concept {i}" for i in range(concepts)]),
+        np.where(np.arange(concepts) % 2, "object", "scene"), ("object", "scene"), units,
+        generator.uniform(0.05, 0.3, (models, concepts)), generator.random((models, concepts)) < 0.6,
+        generator.random((models, concepts)) < 0.9, np.full(models, 0.04),
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize(("count", "panels"), [(0, 0), (1, 0), (5, 1), (PANEL + 12, 2), (3 * MOST_CONCEPTS, 3)])
-def test_chart_of_any_number_of_concepts(count: int, panels: int) -> None:
-    figure = draw_concepts(*synthetic(count) if count else synthetic(1))
-    if panels:
-        drawn = [axes for axes in figure.axes if axes.images]
-        assert len(drawn) == panels and max(axes.images[0].get_array().shape[1] for axes in drawn) <= PANEL
+@pytest.mark.parametrize("draw", [draw_concepts, draw_sets])
+@pytest.mark.parametrize(("concepts", "models"), [(1, 3), (9, 1), (9, 3), (60, 8), (400, 14)])
+def test_comparisons_of_any_size_are_drawn(draw: Callable, concepts: int, models: int) -> None:
+    figure = draw(synthetic(concepts, models))
     figure.canvas.draw()
+    assert figure.get_size_inches()[0] * 25.4 < 184 and figure.get_size_inches()[1] * 25.4 < 240
     plt.close(figure)
+
+
+def test_concepts_that_are_drawn() -> None:
+    found = synthetic(60)
+    chosen = chosen_concepts(found)
+    assert set(chosen) == set(np.flatnonzero(found.detected.any(axis=0)))
+    assert found.category[chosen].tolist() == sorted(found.category[chosen])
+    models = found.detected.sum(axis=0)[chosen]
+    for category in ("object", "scene"):
+        assert (np.diff(models[found.category[chosen] == category]) <= 0).all()
+    many = synthetic(400)
+    kept = chosen_concepts(many)
+    assert len(kept) == MOST_CONCEPTS
+    left = np.setdiff1d(np.flatnonzero(many.detected.any(axis=0)), kept)
+    assert many.detected.sum(axis=0)[kept].min() >= many.detected.sum(axis=0)[left].max()
+    assert found.titles[model_order(found)].tolist()[-1] == "Model 2"
+
+
+def test_combinations_divide_the_detected_concepts() -> None:
+    found = synthetic(50, models=4)
+    every = combinations(found)
+    concepts = np.concatenate([each.concepts for each in every])
+    assert sorted(concepts) == np.flatnonzero(found.detected.any(axis=0)).tolist()
+    assert len({tuple(each.models) for each in every}) == len(every)
+    sizes = [len(each.concepts) for each in every]
+    assert sizes == sorted(sizes, reverse=True)
+    for each in every:
+        assert (found.detected[:, each.concepts] == each.models[:, None]).all()
+        np.testing.assert_array_equal(each.sure, found.sure[:, each.concepts].all(axis=0))
+        best = found.iou[:, each.concepts].max(axis=0)
+        assert (np.diff(best) <= 0).all()
+
+
+def test_set_view_shows_the_combinations() -> None:
+    found = synthetic(50, models=4)
+    every = combinations(found)
+    figure = draw_sets(found)
+    _, bars, totals, dots = figure.axes
+    heights = [bar.get_height() for bar in bars.patches]
+    assert heights[0::2] == [len(each.concepts) for each in every[:MOST_COMBINATIONS]]
+    assert heights[1::2] == [each.sure.sum() for each in every[:MOST_COMBINATIONS]]
+    widths = [bar.get_width() for bar in totals.patches]
+    assert sorted(widths[:4]) == sorted(found.detected.sum(axis=1))
+    assert dots.get_xticklabels()[0].get_text() == named(found, every[0])
+    plt.close(figure)
+
+
+def test_names_of_a_combination_are_cut() -> None:
+    found = synthetic(9)
+    each = Combination(np.ones(3, bool), np.arange(9), np.ones(9, bool))
+    assert named(found, each) == "concept 0, concept 1 +7"
+    assert len(named(found, each)) <= LETTERS + 4
+    long = Combination(np.ones(3, bool), np.array([0]), np.ones(1, bool))
+    wide = replace(found, names=np.array(["x" * 60] * 9))
+    assert named(wide, long) == "x" * (LETTERS - 1) + "…"
 
 
 def test_categories_keep_their_order(tables: Path) -> None:
@@ -166,14 +241,14 @@ def test_thumbnails_have_a_size_for_print(size: tuple[int, int], expected: tuple
 
 
 def test_all_figures_are_written(tables: Path, tallied: Folder, tmp_path: Path) -> None:
-    overview, chart, gallery = (tmp_path / f"{name}.svg" for name in ("overview", "concepts", "gallery"))
+    overview, chart, sets, gallery = (tmp_path / f"{name}.svg" for name in ("overview", "map", "sets", "gallery"))
     raster = tmp_path / "gallery.webp"
-    plot_tables(tables / "summary.csv", tables / "concepts.csv", overview, chart)
+    plot_tables(tables / "summary.csv", tables / "concepts.csv", overview=overview, concept_map=chart, sets=sets)
     plot_galleries(
         [tallied.tally("seer", "late")], [tallied.maps("seer", "late")], tallied.path / "patterns.h5",
         Photographs(tallied.ids), [(gallery, raster)], gallery_units=2, iou_threshold=0.04, denominator="category",
     )  # fmt: skip
-    for path in (overview, chart, gallery):
+    for path in (overview, chart, sets, gallery):
         assert path.read_text().lstrip().startswith("<?xml") and path.stat().st_size < 1_000_000
     with Image.open(raster) as picture:
         assert picture.format == "WEBP" and picture.width > 1200

@@ -9,7 +9,9 @@ with job(snakemake.log[0], snakemake.output):
     from intermodel.engine.environment import expand
 
     files, figures = snakemake.input, snakemake.output
-    plot_tables(files.summary, files.concepts, figures.overview, figures.concepts)
+    plot_tables(
+        files.summary, files.concepts, overview=figures.overview, concept_map=figures.concepts, sets=figures.sets
+    )
     images = open_dataset(expand(json.loads(snakemake.params.dataset)), files.manifest)
     settings = json.loads(snakemake.params.settings)
     galleries = zip(figures.galleries, figures.rasters)

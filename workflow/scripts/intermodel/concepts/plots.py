@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
-from intermodel.concepts.figures import draw_concepts, draw_overview
+from intermodel.concepts.concept_map import draw_concepts
+from intermodel.concepts.figures import draw_overview
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.gallery import Images, collect, draw_gallery
+from intermodel.concepts.membership import membership
+from intermodel.concepts.set_view import draw_sets
 from intermodel.plotting import save
 from intermodel.store import PathLike, read_table
 
 
-def plot_tables(summary: PathLike, concepts: PathLike, overview: PathLike, chart: PathLike) -> None:
+def plot_tables(
+    summary: PathLike, concepts: PathLike, *, overview: PathLike, concept_map: PathLike, sets: PathLike
+) -> None:
     """Draw the figures across models from summary.csv and concepts.csv."""
-    lines, cells = read_table(summary), read_table(concepts)
-    for columns in (lines, cells):
-        for name in ("model", "layer", "title", "concept", "category"):
-            # Names that look like numbers were read as numbers.
-            if name in columns and columns[name].dtype.kind == "f":
-                columns[name] = np.array([f"{value:g}" for value in columns[name]])
+    text = ("model", "layer", "title", "concept", "category")
+    lines, cells = read_table(summary, text), read_table(concepts, text)
+    found = membership(lines, cells)
     save(draw_overview(lines), overview)
-    save(draw_concepts(lines, cells), chart)
+    save(draw_concepts(found), concept_map)
+    save(draw_sets(found), sets)
 
 
 def plot_galleries(

@@ -68,8 +68,12 @@ QUESTIONS = (
         (
             Part(
                 "concepts",
-                ("overview", "concepts"),
-                {"overview": "Units and concepts per model", "concepts": "Concepts by model"},
+                ("overview", "concepts", "sets"),
+                {
+                    "overview": "Units and concepts per model",
+                    "concepts": "Concepts by model",
+                    "sets": "Shared and private concepts",
+                },
                 galleries="gallery-",
             ),
         ),
