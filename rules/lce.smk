@@ -8,7 +8,11 @@ LCE_LAYER = {
 LCE_PROBED = STUDY.datasets_for("probe") if STUDY.analyses.lce.probes else []
 LCE_CROSSED = bool(LCE_PROBED or STUDY.analyses.lce.performance)
 LCE_COMPANIONS = {
-    dataset: [name for name in ["similarity"] if dataset in STUDY.datasets_for(name)]
+    dataset: [
+        name
+        for name in ["similarity", "unit_matching"]
+        if dataset in STUDY.datasets_for(name)
+    ]
     for dataset in STUDY.datasets
 }
 LCE_TABLES = [

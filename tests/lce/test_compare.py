@@ -63,8 +63,11 @@ def result(tallies: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
         for j, b in enumerate(NAMES[: i + 1])
     ]
     store.write_table(folder / "pairs.csv", pairs)
+    matched = [{key: value for key, value in pair.items() if key != "measure"} for pair in pairs]
+    store.write_table(folder / "matched.csv", [pair for pair in matched if pair["model_a"] != pair["model_b"]])
     chosen = SETTINGS | {"performance": str(table)}
-    compare_models(tallies, describe(NAMES), folder, "scenes", chosen, companions={"similarity": folder / "pairs.csv"})
+    companions = {"similarity": folder / "pairs.csv", "unit_matching": folder / "matched.csv"}
+    compare_models(tallies, describe(NAMES), folder, "scenes", chosen, companions=companions)
     return folder
 
 
@@ -134,10 +137,18 @@ def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
 
 def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
     table = store.read_table(result / "agreement.csv")
-    assert (table["geometry"].tolist(), table["other"].tolist()) == (["lce"], ["svcca"])
+    assert list(zip(table["geometry"].tolist(), table["other"].tolist(), strict=True)) == [
+        ("lce", "svcca"),
+        ("lce", "unit_matching"),
+        ("svcca", "unit_matching"),
+    ]
+    # The same similarities under two names agree entirely, which four models cannot show: 1/24, times three tests.
+    assert table["r"][2] == pytest.approx(1) and table["p_adjusted"][2] == pytest.approx(3 / 24)
     assert (table["models"][0], table["pairs"][0], table["draws"][0]) == (4, 6, 23)
     gaps = store.read_table(result / "geometries.csv")
-    assert gaps["geometry"].tolist() == ["lce"] * 6 + ["svcca"] * 6 and "untrained" not in set(gaps["model_b"])
+    assert gaps["geometry"].tolist() == ["lce"] * 6 + ["svcca"] * 6 + ["unit_matching"] * 6 and "untrained" not in set(
+        gaps["model_b"]
+    )
     pairs = store.read_table(result / "distances.csv")
     both = (pairs["distance"] == "euclidean") & (pairs["model_a"] == "simclr") & (pairs["model_b"] == "byol")
     assert gaps["dissimilarity"][3] == pairs["value"][both] and gaps["model_a"][3] == "simclr"
