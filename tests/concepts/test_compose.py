@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from concepts.conftest import SETTINGS, Folder
 from concepts.samples import ArrayMaps, problem, vocabulary
-from intermodel.concepts import active_sets as module
 from intermodel.concepts.active_sets import active_sets
 from intermodel.concepts.compose import compose, compose_layer
 from intermodel.concepts.composition_files import read_compositions
@@ -25,7 +24,7 @@ from intermodel.store import Maps, create, read_attributes, write_strings
 def test_activity_by_sets_adds_up_to_the_tally(boxes: str, batch: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     case = problem(7, images=10, boxes=boxes)
     if batch:
-        monkeypatch.setattr(module, "BATCH_PIXELS", batch)
+        monkeypatch.setattr("intermodel.concepts.tally.BATCH_PIXELS", batch)
     patterns = case.patterns
     sets = label_sets(patterns)
     tally = case.tally(folds=1)

@@ -64,7 +64,7 @@ def test_writing_and_reading_is_the_identity(tallied: Folder, tmp_path: Path) ->
     again = read_tally(tmp_path / "again.h5")
     assert_equal_sums(result.folds, again.folds)
     assert_equal_sums(result.shuffled, again.shuffled)
-    for name in ("threshold", "top_images", "top_values"):
+    for name in ("threshold", "top_images", "top_values", "top_maps"):
         np.testing.assert_array_equal(getattr(result, name), getattr(again, name))
     assert again.vocabulary.names == WORDS.names and again.folds.intersection.dtype == np.int64
 

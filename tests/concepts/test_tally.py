@@ -202,7 +202,7 @@ def test_a_partition_of_the_pixels_adds_up_to_the_area() -> None:
 def test_batches_do_not_matter(boxes: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     case = problem(8, boxes=boxes)
     base = case.tally(shuffles=2)
-    monkeypatch.setattr("intermodel.concepts.activity.BLOCK_ROWS", 60 * batch)
+    monkeypatch.setattr("intermodel.concepts.activity.BLOCK_PIXELS", 200 * batch)
     other = case.tally(shuffles=2, batch=batch)
     assert_equal_sums(base.folds, other.folds)
     assert_equal_sums(base.shuffled, other.shuffled)
@@ -251,14 +251,14 @@ def test_tallies_of_parts_add_up() -> None:
     assert_equal_sums(whole.folds, joined.folds)
     np.testing.assert_array_equal(whole.top_images, joined.top_images)
     np.testing.assert_array_equal(whole.top_values, joined.top_values)
+    np.testing.assert_array_equal(whole.top_maps, joined.top_maps)
 
 
 def test_tallies_that_do_not_belong_together_are_not_added() -> None:
     case = problem(10)
     with pytest.raises(UserError, match="different thresholds"):
         merge([case.tally(), replace(case, threshold=case.threshold + 1).tally()])
-    other = Tally(vocabulary(7), *(getattr(case.tally(), name) for name in ("threshold", "folds", "shuffled")),
-                  case.tally().top_images, case.tally().top_values)  # fmt: skip
+    other = replace(case.tally(), vocabulary=vocabulary(7))
     with pytest.raises(UserError, match="different tables of concepts"):
         merge([replace_names(other), case.tally()])
 

@@ -1,9 +1,7 @@
-"""Where units are active, as runs of pixels.
+"""In which pixels units are active on an image.
 
-A unit is active where its enlarged map exceeds its threshold, strictly. Between two neighbouring samples of a row the
-enlarged map is linear, so the active pixels of one row of one cell are a single run that starts or ends at the cell's
-edge. Only cells with a corner above the threshold can hold any: with a tail of 0.005 most cells of most units are
-never looked at, and what is found is counted by runs, not by pixels.
+By thresholds a unit is active where its enlarged map exceeds its own, strictly. With a tail of 0.005 most cells between
+neighbouring samples of most maps have no corner above the threshold and cost four comparisons.
 """
 
 from __future__ import annotations
@@ -14,151 +12,109 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.upsampling import Geometry
+from intermodel.concepts.kernels import pixels_above
+from intermodel.concepts.upsampling import Geometry, geometry, upsample
 
-# Rows of cells that a block of maps has at most (bounds the memory; a larger block does not fit into the cache).
-BLOCK_ROWS = 400_000
+# Pixels that are held at most, of as many units of one image as that allows for: 64 MB.
+BLOCK_PIXELS = 16_000_000
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Runs of active pixels, none of which crosses the end of a row.
+class Active:
+    """Active pixels of neighbouring units on one image.
 
     Attributes
     ----------
-    map
-        (n,) intp index of the map (one unit on one image) that each run belongs to.
-    start, stop
-        (n,) intp first pixel and first pixel after the run, counted row by row through the stack of label maps
-        (image, y, x) of the batch.
+    image
+        Position of the image in its batch.
+    first
+        The first of the units.
+    offset
+        (units + 1,) int64: the pixels of unit ``first + u`` are pixel[offset[u]:offset[u + 1]].
+    pixel
+        int32, counted row by row through the label map.
     """
 
-    map: NDArray[np.intp]
-    start: NDArray[np.intp]
-    stop: NDArray[np.intp]
+    image: int
+    first: int
+    offset: NDArray[np.int64]
+    pixel: NDArray[np.int32]
 
 
-def active_runs(
-    maps: NDArray[np.floating],
-    threshold: NDArray[np.float64],
-    image: NDArray[np.intp],
-    grid: Geometry,
-) -> Iterator[tuple[slice, Runs]]:
-    """Runs in which the enlarged maps exceed their thresholds, block by block.
+def above(block: NDArray[np.floating], threshold: NDArray[np.float64], grid: Geometry) -> Iterator[Active]:
+    """Where enlarged maps, (n, U, h, w), exceed the thresholds, (U,).
+
+    Takes time for every cell between samples and for every pixel of cells with a corner above the threshold: some
+    ``4 * tail`` of all pixels. Memory: `BLOCK_PIXELS` beside the maps.
+    """
+    size, rows, columns = grid.size, grid.rows, grid.columns
+    step = max(1, BLOCK_PIXELS // (size[0] * size[1]))
+    for image, maps in enumerate(block):
+        for first in range(0, len(maps), step):
+            part = slice(first, first + step)
+            yield Active(
+                image,
+                first,
+                *pixels_above(
+                    np.ascontiguousarray(maps[part]),
+                    threshold[part],
+                    *(rows.low, rows.high, rows.start, rows.count, rows.fraction),
+                    *(columns.low, columns.high, columns.start, columns.count, columns.fraction),
+                    size,
+                ),
+            )
+
+
+def largest(block: NDArray[np.floating], grid: Geometry) -> Iterator[Active]:
+    """Where each unit's enlarged map is the largest of all, (n, U, h, w); ties go to the first unit."""
+    units = block.shape[1]
+    for image, maps in enumerate(block):
+        owner = np.full(grid.size, -1, dtype=np.intp)
+        owner[grid.covered] = (maps if grid.whole and maps.shape[1:] == grid.size else upsample(maps, grid)).argmax(0)
+        flat = owner.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        offset = np.searchsorted(flat, np.arange(units + 1), sorter=order)
+        yield Active(image, 0, offset - offset[0], order[offset[0] :].astype(np.int32))
+
+
+def given(masks: NDArray[np.bool_]) -> Iterator[Active]:
+    """Where masks, (n, U, H, W), are true."""
+    images, units = masks.shape[:2]
+    for image, own in enumerate(masks.reshape(images, units, -1)):
+        offset = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(own.sum(axis=1), dtype=np.int64)])
+        yield Active(image, 0, offset, np.nonzero(own)[1].astype(np.int32))
+
+
+def activity(
+    block: NDArray[np.floating],
+    threshold: NDArray[np.float64] | None,
+    boxes: NDArray[np.float64] | None,
+    size: tuple[int, int],
+) -> Iterator[tuple[NDArray[np.intp], Geometry, Iterator[Active]]]:
+    """Where units are active on the images of a batch, (n, U, h, w).
 
     Parameters
     ----------
-    maps
-        (P, h, w) raw maps, one for each (image, unit) pair.
-    threshold
-        (P,) threshold of each map's unit.
-    image
-        (P,) position of each map's image in the batch.
-    grid
-        How the maps lie on the label maps.
+    threshold, boxes
+        As for `tally.tally`; the boxes of these images alone.
+    size
+        Height and width of the label maps.
 
     Yields
     ------
-    slice, Runs
-        The block of maps, and its runs; `Runs.map` counts from the start of the block.
+    members, grid, active
+        Positions of images whose maps lie alike on their label maps, how they lie, and where units are active on them;
+        `Active.image` counts within `members`.
     """
-    block = max(1, BLOCK_ROWS // (grid.size[0] * max(1, len(grid.columns.low))))
-    for begin in range(0, len(maps), block):
-        part = slice(begin, begin + block)
-        yield part, _runs(maps[part].astype(np.float64), threshold[part], image[part], grid)
-
-
-def _runs(
-    maps: NDArray[np.float64],
-    threshold: NDArray[np.float64],
-    image: NDArray[np.intp],
-    grid: Geometry,
-) -> Runs:
-    height, width = maps.shape[1:]
-    rows, columns = grid.rows, grid.columns
-    # 1. Cells whose highest corner exceeds the threshold.
-    ridge = np.maximum(maps[:, rows.low], maps[:, rows.high])
-    highest = np.maximum(ridge[:, :, columns.low], ridge[:, :, columns.high])
-    found = np.flatnonzero(highest > threshold[:, None, None])
-    cell, column = np.divmod(found, len(columns.low))
-    number, row = np.divmod(cell, len(rows.low))
-    # 2. Both ends of each pixel row of those cells: interpolation along y.
-    flat = maps.reshape(-1)
-    corner = number * (height * width)
-    upper, lower = corner + rows.low.take(row) * width, corner + rows.high.take(row) * width
-    west, east = columns.low.take(column), columns.high.take(column)
-    fraction = rows.fraction.take(row, axis=0)
-    north, south = flat.take(upper + west)[:, None], flat.take(lower + west)[:, None]
-    left = north + fraction * (south - north)
-    north, south = flat.take(upper + east)[:, None], flat.take(lower + east)[:, None]
-    right = north + fraction * (south - north)
-    limit = threshold.take(number)
-    # (Pixel rows beyond a cell's own are NaN here and exceed nothing.)
-    found = np.flatnonzero(np.maximum(left, right) > limit[:, None])
-    cell, line = np.divmod(found, fraction.shape[1])
-    value = left.reshape(-1).take(found)
-    rise = right.reshape(-1).take(found) - value
-    limit = limit.take(cell)
-    # 3. The active pixels of each such row: interpolation along x. They start or end at the cell's edge.
-    across = column.take(cell)
-    width = columns.count.take(across)
-    weight = columns.fraction.reshape(-1)
-    base = across * columns.fraction.shape[1]
-    begins = weight.take(base) * rise + value > limit
-    ends = weight.take(base + width - 1) * rise + value > limit
-    turn = np.zeros(len(cell), dtype=np.intp)
-    crossing = np.flatnonzero(begins != ends)
-    low, high = np.zeros(len(crossing), dtype=np.intp), width.take(crossing) - 1
-    base, rise, value, limit, first = (array.take(crossing) for array in (base, rise, value, limit, begins))
-    # Bisection: the state of the first pixel holds at `low`, the other one at `high`.
-    for _ in range(int(columns.count.max(initial=1) - 1).bit_length()):
-        middle = (low + high) >> 1
-        same = (weight.take(base + middle) * rise + value > limit) == first
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
-    turn[crossing] = high
-    start, stop = np.where(begins, 0, turn), np.where(ends, width, turn)
-    pixels, stride = grid.size[0] * grid.size[1], grid.size[1]
-    corner = image.take(number) * pixels + rows.start.take(row) * stride + columns.start.take(column)
-    place = corner.take(cell) + line * stride
-    some = np.flatnonzero(start < stop)
-    return Runs(number.take(cell.take(some)), (place + start).take(some), (place + stop).take(some))
-
-
-def runs_of_masks(masks: NDArray[np.bool_]) -> Runs:
-    """Runs of the true pixels of masks, (images, units, H, W); map ``i * units + u`` is unit u on image i."""
-    images, units, height, width = masks.shape
-    padded = np.zeros((images, units, height, width + 1), dtype=np.bool_)
-    padded[..., :-1] = masks
-    line = padded.reshape(-1)
-    edge = np.flatnonzero(np.diff(line, prepend=False))
-    begin, end = edge[0::2], edge[1::2]
-    # The padding ends every run within its row; it is taken out of the positions again.
-    row, column = np.divmod(begin, width + 1)
-    number, y = np.divmod(row, height)
-    start = (number // units) * (height * width) + y * width + column
-    return Runs(number, start, start + (end - begin))
-
-
-def runs_of_owners(owner: NDArray[np.integer], units: int) -> Runs:
-    """Runs of equal values of index maps, (images, H, W): the unit that owns each pixel, -1 for none.
-
-    Map ``i * units + u`` is unit u on image i.
-    """
-    images, height, width = owner.shape
-    begins = np.ones((images, height, width), dtype=np.bool_)
-    np.not_equal(owner[..., 1:], owner[..., :-1], out=begins[..., 1:])
-    start = np.flatnonzero(begins)
-    stop = np.append(start[1:], owner.size)
-    unit = owner.reshape(-1).take(start)
-    owned = unit >= 0
-    number = start // (height * width) * units + unit
-    return Runs(number[owned], start[owned], stop[owned])
-
-
-def runs_of_box(images: int, grid: Geometry) -> Runs:
-    """Every pixel that the maps cover, as runs; map i is image i."""
-    down, across = grid.covered
-    height, width = grid.size
-    line = np.arange(down.start, down.stop) * width + across.start
-    start = (np.arange(images)[:, None] * (height * width) + line).reshape(-1)
-    return Runs(np.repeat(np.arange(images), len(line)), start, start + (across.stop - across.start))
+    map_size = (block.shape[2], block.shape[3])
+    if boxes is None:
+        groups = [(np.arange(len(block)), geometry(map_size, size))]
+    else:
+        different, group = np.unique(boxes, axis=0, return_inverse=True)
+        groups = [
+            (np.flatnonzero(group.reshape(-1) == number), geometry(map_size, size, (left, top, right, bottom)))
+            for number, (left, top, right, bottom) in enumerate(different.tolist())
+        ]
+    for members, grid in groups:
+        held = block if boxes is None else block[members]
+        yield members, grid, largest(held, grid) if threshold is None else above(held, threshold, grid)

@@ -230,6 +230,9 @@ def write_tally(path: PathLike, result: Tally, ids: NDArray[np.str_], **attribut
         file["fold"] = folds_of(ids, len(result.folds))
         file["threshold"] = result.threshold
         file["top_images"], file["top_values"] = result.top_images, result.top_values
+        half = result.top_maps.astype(np.float16)
+        exact = np.array_equal(half, result.top_maps)
+        file.create_dataset("top_maps", data=half if exact else result.top_maps, **COMPRESSION)
         _write_sums(file, result.folds)
         _write_sums(file.create_group("shuffled"), result.shuffled)
 
@@ -243,7 +246,15 @@ def read_tally(path: PathLike) -> Tally:
         If the file is missing, incomplete or of another kind.
     """
     with open_file(path) as file:
-        require(file, "threshold", "top_images", "top_values", "shuffled", *(field.name for field in fields(Sums)))
+        require(
+            file,
+            "threshold",
+            "top_images",
+            "top_values",
+            "top_maps",
+            "shuffled",
+            *(field.name for field in fields(Sums)),
+        )
         return Tally(
             Vocabulary.from_attributes(plain_attributes(file)),
             file["threshold"][...],
@@ -251,6 +262,7 @@ def read_tally(path: PathLike) -> Tally:
             _read_sums(file["shuffled"]),
             file["top_images"][...],
             file["top_values"][...],
+            file["top_maps"][...].astype(np.float32),
         )
 
 

@@ -78,6 +78,10 @@ class Patterns:
             _pick(self.label, first, labels),
         )
 
+    def drawn(self) -> NDArray[np.int32]:
+        """Pattern of each pixel, counted within its image, (N, H * W), if the ragged arrays are in memory."""
+        return np.repeat(self.run_pattern.astype(np.int32), self.run_length).reshape(len(self), -1)
+
 
 @dataclass(frozen=True)
 class ImagePatterns:

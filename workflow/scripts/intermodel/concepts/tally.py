@@ -8,20 +8,20 @@ their id, so that intervals (leave out one fold) need no second pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.activity import active_runs, runs_of_masks, runs_of_owners
-from intermodel.concepts.counter import Activity, Counter
+from intermodel.concepts.activity import activity, given
+from intermodel.concepts.counter import Counter
 from intermodel.concepts.patterns import Patterns
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.thresholds import check_finite
 from intermodel.concepts.top import Top
-from intermodel.concepts.upsampling import Geometry, geometry, upsample
+from intermodel.concepts.upsampling import geometry
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 
@@ -61,6 +61,9 @@ class Tally:
         `Sums` of the wrong pairings on the leading axis (none: length 0).
     top_images, top_values
         (U, k) int32 rows of the images with the largest spatial maxima, and float32 maxima, largest first.
+    top_maps
+        (U, k, h, w) float32 raw maps of the unit on those images; without thresholds what they exceed the largest of
+        the other units by.
     """
 
     vocabulary: Vocabulary
@@ -69,11 +72,17 @@ class Tally:
     shuffled: Sums
     top_images: NDArray[np.int32]
     top_values: NDArray[np.float32]
+    top_maps: NDArray[np.float32]
 
     @property
     def units(self) -> int:
         """Number of units."""
         return len(self.threshold)
+
+
+def images_held(shape: tuple[int, int, int, int], size: tuple[int, int]) -> int:
+    """How many images of maps, (N, U, h, w), and of label maps of `size` are held at a time."""
+    return max(1, min(BATCH_VALUES // (shape[1] * shape[2] * shape[3]), BATCH_PIXELS // (size[0] * size[1])))
 
 
 def tally(
@@ -118,31 +127,70 @@ def tally(
     UserError
         If the images differ, or an activation is not finite (argmax; otherwise `unit_thresholds` has checked).
     """
-    images, units, height, width = maps.shape
+    images, units = maps.shape[:2]
     _check(maps.ids, patterns, boxes)
     if threshold is not None and threshold.shape != (units,):
         raise UserError(f"There are {len(threshold)} thresholds for {units} units; expected one for each.")
-    counter = Counter(patterns, units, folds, shuffles)
-    top = Top(units, top_images)
-    pixels = patterns.size[0] * patterns.size[1]
-    per_image = units * (pixels if threshold is None else height * width)
-    batch = batch or max(1, min(BATCH_VALUES // per_image, BATCH_PIXELS // pixels))
+    running = RunningTally(
+        patterns, units, threshold, boxes=boxes, folds=folds, top_images=top_images, shuffles=shuffles
+    )
+    batch = batch or images_held(maps.shape, patterns.size)
     for start in range(0, images, batch):
-        stop = min(images, start + batch)
-        block = maps.images(start, stop)
-        if threshold is None:
-            check_finite(block, maps.ids[start:stop])
-        peak = block.reshape(stop - start, units, -1).max(axis=2)
-        top.add(peak, start)
-        for members, grid in _geometries(None if boxes is None else boxes[start:stop], block, patterns.size):
-            if threshold is None:
-                activity = _largest(block[members], grid)
-            else:
-                activity = _exceeding(block[members], peak[members], threshold, grid)
-            counter.add(start + members, activity, grid)
-        advance(stop - start)
-    level = np.full(units, np.nan) if threshold is None else np.asarray(threshold, dtype=np.float64)
-    return Tally(patterns.vocabulary, level, counter.folds, counter.shuffled, top.images, top.values)
+        running.add(start, maps.images(start, min(images, start + batch)))
+        advance(min(batch, images - start))
+    return running.result()
+
+
+class RunningTally:
+    """The tally of maps that come in batches; parameters as for `tally`.
+
+    Beside the maps of a batch it holds ``8 * (folds + shuffles) * units * labels`` bytes of counts and ``4 * units *
+    top_images * h * w`` of maps, whatever the number of images.
+    """
+
+    def __init__(
+        self,
+        patterns: Patterns,
+        units: int,
+        threshold: NDArray[np.float64] | None,
+        *,
+        boxes: NDArray[np.float64] | None = None,
+        folds: int = 16,
+        top_images: int = 8,
+        shuffles: int = 0,
+    ) -> None:
+        self._patterns, self._threshold, self._boxes = patterns, threshold, boxes
+        self._counter = Counter(patterns, units, folds, shuffles)
+        self._top = Top(units, top_images)
+
+    def add(self, start: int, block: NDArray[np.floating]) -> None:
+        """Count the images from `start`, (n, U, h, w).
+
+        Raises
+        ------
+        UserError
+            If an activation is not finite.
+        """
+        if self._threshold is None:
+            check_finite(block, self._patterns.ids[start : start + len(block)])
+        self._top.add(block, start, _margin(block) if self._threshold is None else None)
+        boxes = None if self._boxes is None else self._boxes[start : start + len(block)]
+        for members, grid, found in activity(block, self._threshold, boxes, self._patterns.size):
+            self._counter.add(start + members, found, grid)
+
+    def result(self) -> Tally:
+        """The tally of all batches."""
+        top = self._top
+        level = np.full(len(top.values), np.nan) if self._threshold is None else self._threshold.astype(np.float64)
+        return Tally(
+            self._patterns.vocabulary,
+            level,
+            self._counter.folds,
+            self._counter.shuffled,
+            top.images,
+            top.values,
+            top.maps,
+        )
 
 
 def tally_masks(
@@ -167,12 +215,12 @@ def tally_masks(
     folds, shuffles, batch
         As for `tally`.
     """
-    given = masks
-    read = given if callable(given) else lambda start, stop: given[start:stop]
+    known = masks
+    read = known if callable(known) else lambda start, stop: known[start:stop]
     if units is None:
-        if callable(given):
+        if callable(known):
             raise UserError("tally_masks needs the number of units when the masks are given by a function.")
-        units = given.shape[1]
+        units = known.shape[1]
     counter = Counter(patterns, units, folds, shuffles)
     pixels = patterns.size[0] * patterns.size[1]
     batch = batch or max(1, BATCH_VALUES * 4 // (pixels * units))
@@ -185,7 +233,7 @@ def tally_masks(
                 f"The masks of images {start} to {stop - 1} have the shape {block.shape}, expected "
                 f"{(stop - start, units, *patterns.size)} as the label maps."
             )
-        counter.add(np.arange(start, stop), [(*_pairs(stop - start, units), runs_of_masks(block))], grid)
+        counter.add(np.arange(start, stop), given(block), grid)
     none = np.zeros((units, 0))
     return Tally(
         patterns.vocabulary,
@@ -194,6 +242,7 @@ def tally_masks(
         counter.shuffled,
         none.astype(np.int32),
         none.astype(np.float32),
+        np.zeros((units, 0, 0, 0), dtype=np.float32),
     )
 
 
@@ -220,52 +269,17 @@ def merge(tallies: Sequence[Tally], top_images: int = 8) -> Tally:
     top = Top(first.units, top_images)
     begin = 0
     for part in tallies:
-        top.merge(part.top_images + begin, part.top_values)
+        top.merge(part.top_images + begin, part.top_values, part.top_maps)
         begin += int(part.folds.images.sum())
-    return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values)
+    return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values, top.maps)
 
 
-def _exceeding(
-    block: NDArray[np.float32], peak: NDArray[np.float32], threshold: NDArray[np.float64], grid: Geometry
-) -> Iterator[Activity]:
-    """Activity of units above their thresholds; `peak`, (n, U), is the largest value of each map."""
-    images, units, height, width = block.shape
-    # Maps that never exceed their threshold hold no active pixel.
-    live = np.flatnonzero(peak > threshold)
-    image, unit = np.divmod(live, units)
-    maps = block.reshape(images * units, height, width).take(live, axis=0)
-    for part, runs in active_runs(maps, threshold.take(unit), image, grid):
-        yield image[part], unit[part], runs
-
-
-def _largest(block: NDArray[np.float32], grid: Geometry) -> Iterator[Activity]:
-    """Activity of the unit with the largest enlarged value in each pixel."""
-    images, units = block.shape[:2]
-    owner = np.full((images, *grid.size), -1, dtype=np.intp)
-    if block.shape[2:] == grid.size and grid.whole:
-        owner[:] = block.argmax(axis=1)
-    else:
-        for number, maps in enumerate(block):
-            owner[number][grid.covered] = upsample(maps, grid).argmax(axis=0)
-    yield (*_pairs(images, units), runs_of_owners(owner, units))
-
-
-def _pairs(images: int, units: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Image and unit of all pairs, images first."""
-    return np.repeat(np.arange(images), units), np.tile(np.arange(units), images)
-
-
-def _geometries(
-    boxes: NDArray[np.float64] | None, block: NDArray[np.float32], size: tuple[int, int]
-) -> Iterator[tuple[NDArray[np.intp], Geometry]]:
-    """Images of a batch whose maps lie alike on their label maps, with that geometry."""
-    map_size = (block.shape[2], block.shape[3])
-    if boxes is None:
-        yield np.arange(len(block)), geometry(map_size, size)
-        return
-    different, group = np.unique(boxes, axis=0, return_inverse=True)
-    for number, (left, top, right, bottom) in enumerate(different.tolist()):
-        yield np.flatnonzero(group.reshape(-1) == number), geometry(map_size, size, (left, top, right, bottom))
+def _margin(block: NDArray[np.floating]) -> NDArray[np.floating]:
+    """What each unit's map exceeds the largest of the others by, (n, U, h, w); of one unit alone the map itself."""
+    if block.shape[1] == 1:
+        return block
+    second, first = np.split(np.partition(block, -2, axis=1)[:, -2:], 2, axis=1)
+    return np.asarray(block - np.where(block == first, second, first))
 
 
 def _check(ids: NDArray[np.str_], patterns: Patterns, boxes: NDArray[np.float64] | None) -> None:

@@ -14,24 +14,40 @@ class Top:
     images
         (units, k) int32 rows, largest value first; fewer columns as long as fewer images were seen.
     values
-        (units, k) float32.
+        (units, k) float32 spatial maxima.
+    maps
+        (units, k, h, w) float32 the maps themselves.
     """
 
     def __init__(self, units: int, keep: int) -> None:
         self._keep = keep
         self.images: NDArray[np.int32] = np.zeros((units, 0), dtype=np.int32)
         self.values: NDArray[np.float32] = np.zeros((units, 0), dtype=np.float32)
+        self.maps: NDArray[np.float32] = np.zeros((units, 0, 0, 0), dtype=np.float32)
 
-    def add(self, values: NDArray[np.floating], start: int) -> None:
-        """Take in the values, (images, units), of the rows from `start`."""
-        rows = np.arange(start, start + len(values), dtype=np.int32)
-        self.merge(np.broadcast_to(rows, values.T.shape), values.T)
+    def add(self, block: NDArray[np.floating], start: int, shown: NDArray[np.floating] | None = None) -> None:
+        """Take in the maps, (images, units, h, w), of the rows from `start`; perhaps `shown` is kept in their place."""
+        values = block.reshape(*block.shape[:2], -1).max(axis=2).T
+        rows = np.arange(start, start + len(block), dtype=np.int32)
+        self.merge(np.broadcast_to(rows, values.shape), values, (block if shown is None else shown).swapaxes(0, 1))
 
-    def merge(self, images: NDArray[np.int32], values: NDArray[np.floating]) -> None:
-        """Take in rows and values, (units, n), that come after all rows so far."""
+    def merge(self, images: NDArray[np.int32], values: NDArray[np.floating], maps: NDArray[np.floating]) -> None:
+        """Take in rows and values, (units, n), and maps, (units, n, h, w), that come after all rows so far."""
+        units, held = self.values.shape
         everything = np.concatenate([self.values, values.astype(np.float32)], axis=1)
         rows = np.concatenate([self.images, images], axis=1)
         # A stable sort keeps equal values in the order of their rows.
         best = np.argsort(-everything, axis=1, kind="stable")[:, : self._keep]
         self.values = np.take_along_axis(everything, best, axis=1)
         self.images = np.take_along_axis(rows, best, axis=1)
+        count = best.shape[1]
+        if count != held or not self.maps.size:
+            grown = np.zeros((units, count, *maps.shape[2:]), dtype=np.float32)
+            grown[:, :held] = self.maps.reshape(units, held, *grown.shape[2:])
+            self.maps = grown
+        # Most batches change few units.
+        changed = np.flatnonzero((best >= held).any(axis=1))
+        old = np.minimum(best[changed], count - 1)[:, :, None, None]
+        self.maps[changed] = np.take_along_axis(self.maps[changed], old, axis=1)
+        unit, place = np.nonzero(best >= held)
+        self.maps[unit, place] = maps[unit, best[unit, place] - held]
