@@ -37,8 +37,8 @@ def assumed_sizes(study: Study, texts: list[str]) -> dict[str, DatasetSize]:
         parts = numbers.split("x")
         if name not in study.datasets or len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
             raise UserError(
-                f"--assume is {text!r}, expected a data set of the study ({', '.join(study.datasets)}), = and its images, "
-                "with masks images x height x width of its label maps, e.g. broden=63305x112x112."
+                f"--assume is {text!r}, expected a data set of the study ({', '.join(study.datasets)}), = and its "
+                "images, with masks images x height x width of its label maps, e.g. broden=63305x112x112."
             )
         images, *sides = map(int, parts)
         sizes[name] = DatasetSize(images, 0, int(np.prod(sides)) if sides else 0)
@@ -63,7 +63,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="DATASET=IMAGESxHEIGHTxWIDTH",
-        help="size of a data set that is not on disk yet, with masks that of its label maps; files are not looked for then",
+        help="size of a data set that is not on disk yet, with masks that of its label maps; no file is looked for then",
     )
     options = parser.parse_args()
     networks, where = {}, ""
