@@ -63,7 +63,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="DATASET=IMAGESxHEIGHTxWIDTH",
-        help="size of a data set that is not on disk yet, with masks that of its label maps; no file is looked for then",
+        help="size of a data set that is not on disk yet (with masks, of its label maps); no file is looked for then",
     )
     options = parser.parse_args()
     networks, where = {}, ""
