@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,3 +154,22 @@ def test_the_table_ends_with_the_total() -> None:
     assert lines[0].split() == ["images", "jobs", "work", "disk"]
     assert lines[1].split() == ["a", "1,000", "2", "1:01", "3.0", "MB"]
     assert lines[-1].split() == ["total", "1,000", "3", "1:03", "3.0", "MB"]
+
+
+def test_fewer_images_make_similarity_cheaper() -> None:
+    def seconds(images: int | None) -> float:
+        off = {name: {"datasets": []} for name in ("concepts", "unit_matching", "probe", "quality", "lce")}
+        study = tiny(analyses=off | {"similarity": {"images": images}})
+        sizes = {name: DatasetSize(50_000, 5, 1024) for name in study.datasets}
+        return sum(cost.seconds for cost in estimate(study, sizes, measured(study), 1e8, lambda file: False))
+
+    assert seconds(None) == seconds(60_000) > 1.5 * seconds(1000)
+
+
+def test_a_data_set_that_is_not_there_can_be_assumed() -> None:
+    command = [sys.executable, str(ROOT / "workflow" / "scripts" / "estimate_study.py")]
+    example = str(ROOT / "config" / "examples" / "ssl13.yaml")
+    for text in ("broden=many", "scenes=100", "broden=10x20"):
+        result = subprocess.run([*command, example, "--assume", text], capture_output=True, text=True, check=False)
+        assert result.returncode == 1 and "Traceback" not in result.stderr
+        assert f"--assume is {text!r}, expected a data set of the study (broden)" in result.stderr

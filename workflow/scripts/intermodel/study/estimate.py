@@ -231,7 +231,7 @@ class _Run:
             yield Cost("", 0, 1, START_ARRAYS + seconds, units * 2**12)
         if self.uses("similarity", dataset) and (new or not self.exists(basis)):
             self.touched.add(("similarity", dataset))
-            units = self.networks[model].shapes[layer][0]
+            units, images = self.networks[model].shapes[layer][0], self.compared_images(dataset)
             small = min(images, units)
             steps = 8 * images * units * small + 2 * images**2 * units
             width_bytes = 8 if self.study.analyses.similarity.basis_dtype == "float64" else 4
@@ -306,7 +306,7 @@ class _Run:
         )
 
     def pair(self, dataset: str, first: str, second: str) -> Cost:
-        images, steps = self.datasets[dataset].images, 0.0
+        images, steps = self.compared_images(dataset), 0.0
         for one in self._ranks(dataset, first):
             for other in self._ranks(dataset, second):
                 steps += 2 * images * one * other + 10 * min(one, other) ** 2 * max(one, other)
@@ -333,9 +333,14 @@ class _Run:
         steps = 2 * images * positions * one[0] * other[0] * (1 + matching.shuffles)
         return Cost("", 0, 1, START_ARRAYS + read + steps / self.rate, 2**15)
 
+    def compared_images(self, dataset: str) -> int:
+        """Images on which representations are compared."""
+        images = self.datasets[dataset].images
+        return min(images, self.study.analyses.similarity.images or images)
+
     def _ranks(self, dataset: str, model: str) -> list[int]:
         """Directions of each layer; of a model that was not measured, since it is finished, a usual width."""
-        images = self.datasets[dataset].images
+        images = self.compared_images(dataset)
         if model not in self.networks:
             return [min(images, 512)] * len(self.study.layers(model))
         return [min(images, shape[0]) for shape in self.networks[model].shapes.values()]
