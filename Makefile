@@ -50,6 +50,7 @@ test: $(VENV)/installed ## Run the whole test suite.
 bench: $(VENV)/installed ## Compare with bare limits and independent baselines; FULL=1 for the published sizes.
 	$(BIN)/python benchmarks/run.py $(if $(FULL),--full)
 	$(BIN)/python benchmarks/storage.py $(if $(FULL),--full)
+	$(BIN)/python benchmarks/growth.py $(if $(FULL),--full --figure docs/images/growth.svg)
 
 test-crash: $(VENV)/installed ## Kill a study at KILLS random moments, fill its disk; compare with an undisturbed one.
 	INTERMODEL_KILLS=$(KILLS) $(BIN)/pytest tests/crash --slow -n 0 -s

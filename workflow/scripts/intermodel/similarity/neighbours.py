@@ -13,6 +13,8 @@ Indices = NDArray[np.int32]
 
 # Similarities closer than this count as equal: rounding of the products must not decide who is a neighbour.
 TIE = 1e-12
+# Similarities held at a time.
+MOST_SIMILARITIES = 1 << 22
 # Share of candidates in a block above which one product in float64 is cheaper than gathering their rows.
 DENSE = 0.05
 
@@ -39,7 +41,7 @@ class Neighbours:
         return Neighbours(position[self.index[order]], self.tied)
 
 
-def nearest_neighbours(values: NDArray[np.floating], k: int, block: int = 512) -> Neighbours:
+def nearest_neighbours(values: NDArray[np.floating], k: int, block: int | None = None) -> Neighbours:
     """The k most similar other images by the cosine of uncentred features, ties to the lower row number.
 
     Parameters
@@ -49,7 +51,7 @@ def nearest_neighbours(values: NDArray[np.floating], k: int, block: int = 512) -
     k
         Number of neighbours, 1 <= k <= N - 1.
     block
-        Images compared with all others at a time.
+        Images compared with all others at a time; by default as many as keep memory small.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def nearest_neighbours(values: NDArray[np.floating], k: int, block: int = 512) -
     is decided in float64. Costs 2 N^2 D operations, mostly in float32, and 12 N D + 16 N block bytes.
     """
     images = len(values)
+    block = block or max(16, min(512, MOST_SIMILARITIES // max(1, images)))
     if not 1 <= k < images:
         raise UserError(f"{k} neighbours were asked for among {images} images, expected 1 to {images - 1}.")
     unit = values.astype(np.float64)
