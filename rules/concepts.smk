@@ -172,9 +172,11 @@ rule plot_concepts:
             PATHS.tally(model=model, layer=STUDY.layers(model)[-1])
             for model in GALLERY_MODELS
         ],
-        maps=[
-            PATHS.maps(model=model, layer=STUDY.layers(model)[-1])
+        scores=[PATHS.auroc(model=model) for model in GALLERY_MODELS],
+        compositions=[
+            PATHS.compositions(model=model)
             for model in GALLERY_MODELS
+            if model in COMPOSED_MODELS
         ],
     output:
         **{

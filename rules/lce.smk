@@ -76,6 +76,8 @@ rule embed_models:
             "lce",
             iou_threshold=STUDY.analyses.concepts.iou_threshold,
             denominator=STUDY.analyses.concepts.denominator,
+            detection=STUDY.analyses.concepts.detection,
+            fdr=STUDY.analyses.concepts.fdr,
             probed=LCE_PROBED,
         ),
         models=lambda wildcards: STUDY.describe(),

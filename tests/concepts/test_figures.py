@@ -10,6 +10,8 @@ import matplotlib
 import numpy as np
 import pytest
 from concepts.conftest import MODELS, SETTINGS, SIDE, Folder
+from intermodel.concepts.compose import compose_layer
+from intermodel.concepts.composition_files import read_compositions
 from intermodel.concepts.concept_map import MOST_CONCEPTS, chosen_concepts, draw_concepts, model_order
 from intermodel.concepts.fan_in import write_tables
 from intermodel.concepts.figures import draw_overview
@@ -25,11 +27,13 @@ from intermodel.concepts.gallery import (
     draw_gallery,
     thumbnail,
 )
+from intermodel.concepts.iou import iou_intervals
 from intermodel.concepts.membership import Membership, category_names, membership
 from intermodel.concepts.plots import plot_galleries, plot_tables
+from intermodel.concepts.scores import Scores, write_layer
 from intermodel.concepts.set_view import LETTERS, MOST_COMBINATIONS, Combination, combinations, draw_sets, named
 from intermodel.concepts.upsampling import geometry, upsample
-from intermodel.store import Maps, read_table
+from intermodel.store import Maps, create, read_table
 from matplotlib import pyplot as plt
 from PIL import Image
 
@@ -189,8 +193,7 @@ def test_best_units_show_each_label_once(tallied: Folder) -> None:
 
 def show(tallied: Folder, **options: object) -> list[Shown]:
     images: Images = Photographs(tallied.ids)
-    paths = tallied.maps("seer", "late"), tallied.path / "patterns.h5"
-    return collect(read_tally(tallied.tally("seer", "late")), *paths, images, **options)
+    return collect(tallied.tally("seer", "late"), tallied.path / "patterns.h5", images, **options)
 
 
 def test_gallery_shows_the_strongest_images_with_their_masks(tallied: Folder) -> None:
@@ -209,8 +212,22 @@ def test_gallery_shows_the_strongest_images_with_their_masks(tallied: Folder) ->
 def test_gallery_of_the_largest_unit(tallied: Folder, tmp_path: Path) -> None:
     maps, patterns = tallied.maps("seer", "late"), tallied.path / "patterns.h5"
     tally_layer(maps, patterns, tmp_path / "t.h5", **SETTINGS | {"masks": "argmax"})
-    shown = collect(read_tally(tmp_path / "t.h5"), maps, patterns, Photographs(tallied.ids))
-    assert shown and all(set(np.unique(scene.level)) <= {-1.0, 1.0} for unit in shown for scene in unit.scenes)
+    shown = collect(tmp_path / "t.h5", patterns, Photographs(tallied.ids))
+    with Maps(maps) as source:
+        everything = source.images(0, 80)
+    agree = []
+    for unit in shown:
+        rows = read_tally(tmp_path / "t.h5").top_images[unit.unit]
+        for row, scene in zip(rows, unit.scenes, strict=False):
+            # Where the enlarged margin is positive some sample around belongs to the unit.
+            active = (scene.level.reshape(8, 2, 8, 2) > 0).any(axis=(1, 3))
+            owned = np.pad(everything[row].argmax(axis=0) == unit.unit, 1)
+            near = np.lib.stride_tricks.sliding_window_view(owned, (3, 3)).any(axis=(2, 3))
+            assert not active[~near].any()
+            # What is counted is the largest enlarged map; the margin between enlarged samples comes close.
+            largest = upsample(everything[row], geometry((8, 8), (SIDE, SIDE))).argmax(axis=0) == unit.unit
+            agree.append((largest == (scene.level > 0)).mean())
+    assert np.mean(agree) > 0.9
 
 
 @pytest.mark.parametrize("units", [0, 1, 3])
@@ -221,12 +238,36 @@ def test_gallery_is_drawn_with_any_number_of_units(units: int, tallied: Folder) 
     if units:
         axes = figure.axes[0]
         texts = [text.get_text() for text in axes.texts]
-        assert shown[0].concept in texts and any(f"unit {shown[0].unit} · IoU {shown[0].iou:.3f}" in t for t in texts)
+        assert shown[0].concept in texts and shown[0].caption in texts
         assert len(axes.images) == sum(len(unit.scenes) for unit in shown)
         drawn = axes.images[0].get_array()
         scene = shown[0].scenes[0]
         assert drawn.max() == scene.pixels.max() and drawn.min() == round(DIMMED * scene.pixels.min())
     plt.close(figure)
+
+
+def test_captions_tell_intervals_scores_and_formulas(tallied: Folder, tmp_path: Path) -> None:
+    tally, patterns = tallied.tally("seer", "late"), tallied.path / "patterns.h5"
+    compose_layer(tallied.maps("seer", "late"), patterns, tally, tmp_path / "c.h5", length=3, beam=5)
+    matrix = np.linspace(0.5, 1.0, 36).reshape(6, 6)
+    with create(tmp_path / "s.h5") as file:
+        write_layer(file, "late", matrix, matrix, Scores(matrix, np.zeros(6, int), *np.ones((3, 6))))
+    shown = show(tallied, scores=tmp_path / "s.h5", compositions=tmp_path / "c.h5")
+    found = read_compositions(tmp_path / "c.h5")
+    counted = read_tally(tally)
+    for unit, label, iou in best_units(counted, 12):
+        each = next(one for one in shown if one.unit == unit)
+        interval = iou_intervals(counted.folds, counted.vocabulary, np.array([unit]), np.array([label]))
+        bounds = f"({interval.low[0]:.3f} to {interval.high[0]:.3f})"
+        assert f"IoU {iou:.3f} {bounds} · AUROC {matrix[unit, label]:.2f}" in each.caption
+        assert each.formula.startswith(found.formula[unit]) == (found.length[unit] > 1)
+        told = f"{found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
+        assert (told in each.formula) == (found.length[unit] > 1)
+        assert ("not on other images" in each.formula) == (found.length[unit] > 1 and not found.holds[unit])
+    assert any(each.formula for each in shown)
+    texts = [text.get_text() for text in draw_gallery(shown).axes[0].texts]
+    assert {each.formula for each in shown} <= set(texts)
+    plt.close("all")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +286,7 @@ def test_all_figures_are_written(tables: Path, tallied: Folder, tmp_path: Path) 
     raster = tmp_path / "gallery.webp"
     plot_tables(tables / "summary.csv", tables / "concepts.csv", overview=overview, concept_map=chart, sets=sets)
     plot_galleries(
-        [tallied.tally("seer", "late")], [tallied.maps("seer", "late")], tallied.path / "patterns.h5",
+        [tallied.tally("seer", "late")], tallied.path / "patterns.h5",
         Photographs(tallied.ids), [(gallery, raster)], gallery_units=2, iou_threshold=0.04, denominator="category",
     )  # fmt: skip
     for path in (overview, chart, sets, gallery):

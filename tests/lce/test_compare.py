@@ -13,6 +13,7 @@ from intermodel import store
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
+from intermodel.lce import knowledge
 from intermodel.lce.compare import compare_models
 from intermodel.lce.files import read_embedding
 
@@ -242,3 +243,25 @@ def test_layers_of_different_width_and_crops_are_warned_of(
     assert len(warnings) == 3
     assert "different parts of the images" in warnings[0] and "20 to 40 units" in warnings[1]
     assert warnings[2].startswith("No concept is detected by Simclr")
+
+
+def test_detectors_are_those_of_the_concepts(
+    tallies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By false discoveries each model has an IoU of its own; without wrong pairings there is none."""
+    chosen = SETTINGS | {"detection": "fdr", "fdr": 0.1}
+    with pytest.raises(UserError, match="detection: fdr compares with"):
+        compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
+    asked = []
+
+    def threshold(tally: object, detection: str, iou_threshold: float, fdr: float, denominator: str) -> float:
+        asked.append((detection, iou_threshold, fdr, denominator))
+        return 0.2
+
+    monkeypatch.setattr(knowledge, "detection_threshold", threshold)
+    compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
+    assert asked == [("fdr", 0.04, 0.1, SETTINGS["denominator"])] * 5
+    found, _ = read_embedding(tmp_path / "lce.h5")
+    monkeypatch.undo()
+    compare_models(tallies, describe(NAMES), tmp_path, "scenes", SETTINGS | {"iou_threshold": 0.2})
+    np.testing.assert_array_equal(found.count, read_embedding(tmp_path / "lce.h5")[0].count)

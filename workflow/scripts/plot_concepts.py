@@ -15,4 +15,12 @@ with job(snakemake.log[0], snakemake.output):
     images = open_dataset(expand(json.loads(snakemake.params.dataset)), files.manifest)
     settings = json.loads(snakemake.params.settings)
     galleries = zip(figures.galleries, figures.rasters)
-    plot_galleries(files.tallies, files.maps, files.patterns, images, galleries, **settings)
+    plot_galleries(
+        files.tallies,
+        files.patterns,
+        images,
+        galleries,
+        scores=files.scores,
+        compositions=files.compositions,
+        **settings,
+    )

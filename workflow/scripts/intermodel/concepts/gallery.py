@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.concepts.chance import Detection, detection_threshold
-from intermodel.concepts.files import open_patterns, visible_boxes
-from intermodel.concepts.iou import Denominator, iou_matrix
+from intermodel.concepts.composition_files import read_compositions
+from intermodel.concepts.files import open_patterns, read_tally, visible_boxes
+from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import assign_labels
 from intermodel.concepts.patterns import label_mask
+from intermodel.concepts.scores import read_scores
 from intermodel.concepts.tally import Tally
 from intermodel.concepts.upsampling import geometry, upsample
 from intermodel.plotting import DOUBLE, category_color, inches, use_style
-from intermodel.store import Maps, PathLike, align
+from intermodel.store import PathLike, align, open_file, read_attributes, read_strings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +34,8 @@ SMALLEST, LARGEST = 96, 144
 # How much of the light is left where the unit is not active.
 DIMMED = 0.6
 UNIT_COLOR, CONCEPT_COLOR = "#F0E442", "#56B4E9"
-# Millimetres: between blocks, above the images of a unit, between images, and for the legend.
-GAP, HEAD, SEAM, LEGEND = 5.0, 4.6, 0.6, 6.0
+# Millimetres: between blocks, above the images of a unit, for its formula, between images, and for the legend.
+GAP, HEAD, FORMULA, SEAM, LEGEND = 5.0, 4.6, 2.8, 0.6, 6.0
 
 
 class Images(Protocol):
@@ -60,14 +62,30 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shown:
-    """A unit of the gallery with its label and images, strongest first."""
+    """A unit of the gallery with its label and images, strongest first.
+
+    `low` and `high` are the interval of the IoU, NaN if unknown; `auroc` that of the same concept, NaN if unknown;
+    `formula` tells the best formula of several labels, empty if there is none.
+    """
 
     unit: int
     concept: str
     category: str
     iou: float
+    low: float
+    high: float
     detector: bool
     scenes: tuple[Scene, ...]
+    auroc: float = float("nan")
+    formula: str = ""
+
+    @property
+    def caption(self) -> str:
+        """Category, unit, and how well it detects its concept."""
+        interval = f" ({self.low:.3f} to {self.high:.3f})" if np.isfinite(self.low) else ""
+        score = f" · AUROC {self.auroc:.2f}" if np.isfinite(self.auroc) else ""
+        missed = "" if self.detector else " · no detector"
+        return f"{self.category} · unit {self.unit} · IoU {self.iou:.3f}{interval}{score}{missed}"
 
 
 def best_units(tally: Tally, count: int, denominator: Denominator = "category") -> list[tuple[int, int, float]]:
@@ -82,8 +100,7 @@ def best_units(tally: Tally, count: int, denominator: Denominator = "category") 
 
 
 def collect(
-    tally: Tally,
-    maps: PathLike,
+    path: PathLike,
     patterns: PathLike,
     images: Images,
     *,
@@ -92,49 +109,84 @@ def collect(
     denominator: Denominator = "category",
     detection: Detection = "threshold",
     fdr: float = 0.05,
+    scores: PathLike | None = None,
+    compositions: PathLike | None = None,
 ) -> list[Shown]:
     """Gather what the gallery of a layer shows.
 
     Parameters
     ----------
-    tally
-        The layer's tally, with thresholds and top images.
-    maps, patterns
-        Files of its maps and of the data set's label maps.
+    path, patterns
+        Files of the layer's tally and of the data set's label maps.
     images
         The data set.
     units
         Number of units.
     iou_threshold, denominator, detection, fdr
         As for `summary.layer_concepts`.
+    scores, compositions
+        Files of the model's scores without thresholds and of its compositional explanations, if they are there.
     """
+    tally, attributes = read_tally(path), read_attributes(path)
+    with open_file(path) as file:
+        ids = read_strings(file["index"])
     vocabulary = tally.vocabulary
+    best = best_units(tally, units, denominator)
+    chosen, labels = np.array([unit for unit, _, _ in best], int), np.array([label for _, label, _ in best], int)
+    interval = iou_intervals(tally.folds, vocabulary, chosen, labels, denominator)
     cut = detection_threshold(tally, detection, iou_threshold, fdr, denominator)
     result = []
-    with Maps(maps) as source, open_patterns(patterns) as (known, about):
-        place = align(source.ids, known.ids, str(patterns))
-        shown = align(source.ids, images.ids, "the data set")
+    with open_patterns(patterns) as (known, about):
+        place = align(ids, known.ids, str(patterns))
+        shown = align(ids, images.ids, "the data set")
         boxes = visible_boxes(
-            json.loads(source.attributes["preprocessing"]), about["width"][place], about["height"][place], known.size
+            json.loads(attributes["preprocessing"]), about["width"][place], about["height"][place], known.size
         )
-        for unit, label, iou in best_units(tally, units, denominator):
+        layer = attributes["layer"]
+        told = read_scores(scores, layer).matrix[chosen, labels] if scores else np.full(len(best), np.nan)
+        formulas = _formulas(compositions, layer, chosen)
+        for number, (unit, label, iou) in enumerate(best):
             scenes = []
-            for row in tally.top_images[unit, :IMAGES].tolist():
+            for row, values in zip(tally.top_images[unit, :IMAGES].tolist(), tally.top_maps[unit], strict=False):
                 box = None if boxes is None else tuple(boxes[row].tolist())
-                grid = geometry(source.shape[2:], known.size, box)
+                grid = geometry(values.shape, known.size, box)
                 level = np.full(known.size, np.nan)
-                everything = source.images(row, row + 1)[0]
-                if np.isnan(tally.threshold[unit]):
-                    enlarged = upsample(everything, grid)
-                    level[grid.covered] = np.where(enlarged.argmax(axis=0) == unit, 1.0, -1.0)
-                else:
-                    level[grid.covered] = upsample(everything[unit], grid) - tally.threshold[unit]
+                # Without thresholds a map is what the unit exceeds all others by.
+                level[grid.covered] = upsample(values, grid) - np.nan_to_num(tally.threshold[unit])
                 scenes.append(
                     Scene(thumbnail(images.image(int(shown[row]))), level, label_mask(known, int(place[row]), label))
                 )
             category = vocabulary.categories[vocabulary.category[label]]
-            result.append(Shown(unit, vocabulary.names[label], category, iou, iou > cut, tuple(scenes)))
+            low, high = float(interval.low[number]), float(interval.high[number])
+            result.append(
+                Shown(
+                    unit,
+                    vocabulary.names[label],
+                    category,
+                    iou,
+                    low,
+                    high,
+                    iou > cut,
+                    tuple(scenes),
+                    float(told[number]),
+                    formulas[number],
+                )
+            )
     return result
+
+
+def _formulas(compositions: PathLike | None, layer: str, units: NDArray[np.integer]) -> list[str]:
+    """What the best formula of each unit is worth, empty where a single label is best."""
+    found = None if compositions is None else read_compositions(compositions)
+    if found is None or found.layer != layer:
+        return [""] * len(units)
+    return [
+        f"{found.formula[unit]}: {found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
+        + ("" if found.holds[unit] else ", not on other images")
+        if found.length[unit] > 1
+        else ""
+        for unit in units.tolist()
+    ]
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -171,21 +223,22 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
     across = max(len(unit.scenes) for unit in shown)
     side = (DOUBLE - GAP * (BLOCKS - 1)) / (BLOCKS * across)
     tall = side * max(scene.pixels.shape[0] / scene.pixels.shape[1] for scene in scenes)
-    total = -(-len(shown) // BLOCKS) * (tall + HEAD) + LEGEND
+    head = HEAD + FORMULA * any(unit.formula for unit in shown)
+    total = -(-len(shown) // BLOCKS) * (tall + head) + LEGEND
     # One pair of axes for everything, in millimetres from the top left corner.
     figure = plt.figure(figsize=inches(DOUBLE, total))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     for number, unit in enumerate(shown):
         line, block = divmod(number, BLOCKS)
-        x, y = block * (across * side + GAP), LEGEND + line * (tall + HEAD)
+        x, y = block * (across * side + GAP), LEGEND + line * (tall + head)
         ink = "black" if unit.detector else "0.5"
-        about = f"{unit.category} · unit {unit.unit} · IoU {unit.iou:.3f}" + ("" if unit.detector else " (no detector)")
         axes.text(x, y + HEAD - 1, unit.concept, color=ink, fontsize=8, weight="bold")
-        axes.text(x + across * side - SEAM, y + HEAD - 1, about, color=ink, fontsize=6.5, ha="right")
-        axes.add_patch(Rectangle((x - 1.4, y + HEAD), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
+        axes.text(x + across * side - SEAM, y + HEAD - 1, unit.caption, color=ink, fontsize=6.5, ha="right")
+        axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=6)
+        axes.add_patch(Rectangle((x - 1.4, y + head), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
         for position, scene in enumerate(unit.scenes):
-            _draw_scene(axes, scene, (x + position * side, y + HEAD, side - SEAM, tall - SEAM))
+            _draw_scene(axes, scene, (x + position * side, y + head, side - SEAM, tall - SEAM))
     axes.set_xlim(-1.5, DOUBLE)
     axes.set_ylim(total, 0)
     handles = [

@@ -7,7 +7,6 @@ from typing import Any
 
 from intermodel.concepts.concept_map import draw_concepts
 from intermodel.concepts.figures import draw_overview
-from intermodel.concepts.files import read_tally
 from intermodel.concepts.gallery import Images, collect, draw_gallery
 from intermodel.concepts.membership import membership
 from intermodel.concepts.set_view import draw_sets
@@ -29,15 +28,20 @@ def plot_tables(
 
 def plot_galleries(
     tallies: Sequence[PathLike],
-    maps: Sequence[PathLike],
     patterns: PathLike,
     images: Images,
     paths: Iterable[Sequence[PathLike]],
     *,
     gallery_units: int,
+    scores: Sequence[PathLike] = (),
+    compositions: Sequence[PathLike] = (),
     **settings: Any,
 ) -> None:
-    """Draw one gallery for each model: its tally, its maps, the files (svg, webp, ...) to write; see `collect`."""
-    for tally, source, files in zip(tallies, maps, paths, strict=True):
-        shown = collect(read_tally(tally), source, patterns, images, units=gallery_units, **settings)
+    """Draw one gallery for each model: its tally, the files (svg, webp, ...) to write; see `collect`.
+
+    `scores` and `compositions` hold one file for each model, or none.
+    """
+    for number, (tally, files) in enumerate(zip(tallies, paths, strict=True)):
+        scored, composed = (given[number] if given else None for given in (scores, compositions))
+        shown = collect(tally, patterns, images, units=gallery_units, scores=scored, compositions=composed, **settings)
         save(draw_gallery(shown), *files)

@@ -47,8 +47,8 @@ def compare_models(
     dataset
         Name of the probe set.
     settings
-        See `intermodel.lce.settings.Settings`; further iou_threshold and denominator of the concepts, and
-        performance, the path of a table of downstream results or None.
+        See `intermodel.lce.settings.Settings`; further iou_threshold and denominator of the concepts (and, if they are
+        not the defaults, detection and fdr), and performance, the path of a table of downstream results or None.
     probes
         Probe files by data set and model, for the study's own downstream results.
     companions
@@ -63,7 +63,8 @@ def compare_models(
     folder = Path(folder)
     choices = Settings.of(settings)
     threshold, denominator = float(settings["iou_threshold"]), settings["denominator"]
-    known = learn(tallies, [model["name"] for model in models], choices, threshold, denominator)
+    rule = {name: settings[name] for name in ("detection", "fdr") if name in settings}
+    known = learn(tallies, [model["name"] for model in models], choices, threshold, denominator, **rule)
     vocabulary = known.first.vocabulary
     embedding = embed(
         known.weights.split(known.count),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.chance import Detection, detection_threshold
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import assign_labels
@@ -70,8 +71,13 @@ def learn(
     settings: Settings,
     iou_threshold: float,
     denominator: Denominator,
+    detection: Detection = "threshold",
+    fdr: float = 0.05,
 ) -> Knowledge:
-    """Read the tallies one after the other and count detectors under all weightings of the folds."""
+    """Read the tallies one after the other and count detectors under all weightings of the folds.
+
+    What makes a detector is that of `intermodel.concepts.chance.detection_threshold`, held fixed when folds are drawn.
+    """
     first: Tally | None = None
     counts, bests, means, units = [], [], [], []
     warnings: list[str] = []
@@ -86,7 +92,8 @@ def learn(
                 warnings.append(
                     f"{names[0]} and {name} see different parts of the images (their preprocessing crops differently)."
                 )
-        evidence = gather(tally.folds, tally.vocabulary, iou_threshold, denominator)
+        cut = detection_threshold(tally, detection, iou_threshold, fdr, denominator)
+        evidence = gather(tally.folds, tally.vocabulary, cut, denominator)
         counts.append(detectors(evidence, stacked))
         if settings.variant == "soft":
             bests.append(best_iou(tally.folds, tally.vocabulary, stacked, denominator))
