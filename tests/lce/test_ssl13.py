@@ -4,7 +4,10 @@ layouts, a small folder in Broden's format, the real table of downstream results
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -174,6 +177,18 @@ def test_concepts_are_crossed_with_the_published_results(dissected: Path, study:
     assert set(np.round(tasks["needed_alone"], 3)) == {0.532, 0.553}
     # With random weights nothing can go with the results of the trained networks but by chance.
     assert np.nanmin(table["p_adjusted"]) > 0.01
+
+
+@pytest.mark.workflow
+def test_the_workflow_plans_the_study(study: Study, snakemake: Callable[..., CompletedProcess[str]]) -> None:
+    folder = Path(study.paths.results).parent
+    told = snakemake("report", "--dry-run", "--forceall", folder=folder, study=folder / "study.yaml").stdout
+    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", told.split("Job stats:")[1].split("total")[0], re.MULTILINE))
+    assert (
+        jobs["tally_concepts"] == "14" and jobs["embed_models"] == "1" and jobs["compare_models"] == str(14 * 15 // 2)
+    )
+    assert len({name.partition("_broden")[0] for name in jobs if name.startswith("extract_")}) == 14
+    assert not {"probe_model", "score_model", "train_model"} & set(jobs)
 
 
 def test_nothing_claims_to_reproduce_the_paper(dissected: Path) -> None:

@@ -57,6 +57,11 @@ def test_settings_are_told() -> None:
     assert "numpy 2.4.6" in text
 
 
+def test_the_number_of_groups_is_told() -> None:
+    for clusters, words in (("auto", "as many groups as are stable"), (4, "average linkage, 4 groups")):
+        assert words in " ".join(paragraphs(lce={"clusters": clusters})[0])
+
+
 def test_analyses_left_out_are_not_claimed() -> None:
     texts, _ = paragraphs(quality={"datasets": []}, lce={"datasets": []})
     assert not any(text.startswith(("Quality.", "Embedding.")) for text in texts)

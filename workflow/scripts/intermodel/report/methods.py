@@ -20,6 +20,11 @@ REFERENCES = {
     "shape": "Williams A, Kunz E, Kornblith S, Linderman S. Generalized Shape Metrics on Neural Representations. NeurIPS "
     "2021.",
     "knn": "Huh M, Cheung B, Wang T, Isola P. The Platonic Representation Hypothesis. ICML 2024.",
+    "clip_dissect": "Oikarinen T, Weng T-W. CLIP-Dissect: Automatic Description of Neuron Representations in Deep Vision "
+    "Networks. ICLR 2023.",
+    "clip": "Radford A, et al. Learning Transferable Visual Models From Natural Language Supervision. ICML 2021.",
+    "semanticlens": "Dreyer M, Berend J, Labarta T, Vielhaben J, Wiegand T, Lapuschkin S, Samek W. Mechanistic understanding "
+    "and validation of large AI models with SemanticLens. Nature Machine Intelligence 7, 2025.",
     "rosetta": "Dravid A, Gandelsman Y, Efros A, Shocher A. Rosetta Neurons: Mining the Common Units in a Model Zoo. ICCV "
     "2023.",
     "fdr": "Benjamini Y, Hochberg Y. Controlling the False Discovery Rate. Journal of the Royal Statistical Society B 57(1), "
@@ -117,6 +122,15 @@ def methods_paragraphs(
             f"Similarity. Representations were compared by {'; '.join(names)}. {''.join(details)}"
             "Values are reported beside their mean under random pairing of images wherever a formula for it is known."
         )
+    if "clip_dissect" in analyses:
+        chosen = analyses["clip_dissect"]
+        common = chosen["score"] in ("soft_wpmi", "wpmi")
+        paragraphs.append(
+            f"Names. Units were named by CLIP-Dissect {cite('clip_dissect')} with the CLIP model {chosen['model']} {cite('clip')} "
+            f"and the score {chosen['score']}{', normalised over the units of all models together' * common}. A unit's meaning "
+            f"is the mean embedding of its {chosen['exemplars']} strongest images {cite('semanticlens')}; models are compared "
+            "by the mean best cosine of their units, beside that of units with random images."
+        )
     if "unit_matching" in analyses:
         chosen = analyses["unit_matching"]
         over = "images and positions" if chosen["over"] == "maps" else "images"
@@ -147,11 +161,15 @@ def methods_paragraphs(
         )
     if "lce" in analyses:
         chosen = analyses["lce"]
+        number = "as many groups as are stable" if chosen["clusters"] == "auto" else f"{chosen['clusters']} groups"
         paragraphs.append(
             f"Embedding. In the Learned Concepts Embedding {cite('lce')} a model is the vector of its detectors per concept "
             f"(variant {chosen['variant']}), projected by {chosen['projection'].upper()}. Ellipses come from "
             f"{chosen['bootstrap']} bootstrap draws over folds of images, the noise floor from {chosen['splits']} random "
-            "halvings of the images."
+            f"halvings of the images. Models were grouped by agglomerative clustering ({chosen['linkage']} linkage, {number}); "
+            "what sets a group apart was tested over models against groups found without the concept in question, with the "
+            "false discovery rate controlled. Correlations with results were tested by permuting models, through the largest "
+            "|r|; ways of comparing models by Mantel's test with Holm's adjustment."
         )
     paragraphs.append("Versions: " + ", ".join(f"{name} {value}" for name, value in sorted(versions.items())) + ".")
     references = [f"{number}. {REFERENCES[key]}" for number, key in enumerate(cited, 1)]
