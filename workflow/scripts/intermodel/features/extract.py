@@ -25,23 +25,21 @@ import torch
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.shards import images_of
-from intermodel.features.forward import Forward, Rows, images_in_cache
+from intermodel.features.forward import Forward, Rows
 from intermodel.features.parts import Part, part_key
 from intermodel.features.prefetch import Images, batches
+from intermodel.features.ready import ready
 from intermodel.features.shards import LARGEST_HALF, largest_of_siblings, map_dtype
-from intermodel.features.simplify import simplified
-from intermodel.models.device import choose_device, device_name, exact_arithmetic
+from intermodel.models.device import device_name
 from intermodel.models.fingerprint import SCHEME
-from intermodel.models.layers import Layer, check_layers, layer_table
+from intermodel.models.layers import Layer
 from intermodel.models.load import LoadedModel
-from intermodel.models.tokens import Arrangement, arrange
+from intermodel.models.tokens import Arrangement
 
 logger = logging.getLogger(__name__)
 
 # Batches that may wait for the disk.
 WRITES_AHEAD = 2
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -146,24 +144,9 @@ def extract(
         raise UserError("No feature file was asked for; name at least one.")
     if len(images) == 0:
         raise UserError(f"The data set {dataset!r} has no images; check its record.")
-    if batch_size < 1 or workers < 0:
-        raise UserError(f"batch_size is {batch_size} and workers {workers}, expected at least 1 and 0.")
-    if precision not in PRECISIONS:
-        raise UserError(f"precision is {precision!r}, expected {' or '.join(PRECISIONS)}.")
+    if workers < 0:
+        raise UserError(f"workers is {workers}, expected at least 0.")
     span = images_of(len(images), *shard)
-    exact_arithmetic(threads)
-    chosen = choose_device(device)
-    network = model.network.eval().to(chosen).to(memory_format=torch.channels_last)
-    size = model.preprocessing.size
-    table = layer_table(network, size)
-    layers = check_layers(list(dict.fromkeys(file.layer for file in files)), table)
-    arrangements = {
-        layer.name: arrange((1, *(layer.shape or ())), size, model.tokens, network, model.layout, layer.name)
-        for layer in layers
-    }
-    if chosen.type == "cpu":
-        batch_size = min(batch_size, images_in_cache(table, torch.get_num_threads()))
-    forward = Forward(network, model.preprocessing, arrangements, chosen, batch_size, PRECISIONS[precision])
     provenance = {
         **(attributes or {}),
         "dataset": dataset,
@@ -171,7 +154,6 @@ def extract(
         "dataset_fingerprint": dataset_fingerprint,
         "model_fingerprint": model.fingerprint,
         "preprocessing": model.preprocessing.to_dict(),
-        "device": device_name(chosen),
         "precision": precision,
         "versions": versions(),
     }
@@ -180,18 +162,26 @@ def extract(
     begin = time.monotonic()
     done = 0
     with ExitStack() as stack:
-        done_to_it = stack.enter_context(
-            simplified(network, layers, arrangements, size, batch_size, fusing=precision == "float32")
+        names = [file.layer for file in files]
+        network = stack.enter_context(
+            ready(model, names, batch_size=batch_size, device=device, threads=threads, precision=precision)
         )
-        provenance |= {"batch_norms_folded": done_to_it.folded, "operators_fused": done_to_it.fused}
+        forward, done_to_it = network.forward, network.simplified
+        provenance |= {
+            "device": device_name(forward.device),
+            "batch_norms_folded": done_to_it.folded,
+            "operators_fused": done_to_it.fused,
+        }
         targets = []
         for file in files:
             siblings = partial(largest_of_siblings, file.path, shard, _state(provenance))
-            part = _open_part(file, images, span, arrangements[file.layer], provenance, chosen, siblings)
+            part = _open_part(
+                file, images, span, forward.arrangements[file.layer], provenance, forward.device, siblings
+            )
             stack.callback(part.close)
             targets.append(_Target(file, part, span.start + part.rows, siblings))
         while not all(target.part.done for target in targets):
-            done += _one_pass(forward, images, span, layers, targets, workers, provenance)
+            done += _one_pass(forward, images, span, network.layers, targets, workers, provenance)
             for target in targets:
                 _settle(target, span)
         for target in targets:
@@ -238,7 +228,7 @@ def _one_pass(
                 rows = {name: result[own.start - begin : own.stop - begin] for name, result in rows.items()}
                 if not own:
                     continue
-                _check_finite(rows, images, own.start, provenance)
+                check_rows(rows, images, own.start, provenance["model"], provenance["dataset"])
                 overflowing = next((target for target in lacking if _overflows(target, rows[target.file.layer])), None)
                 if overflowing is not None:
                     write(None)
@@ -289,14 +279,15 @@ def _state(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {name: provenance[name] for name in ("dataset_fingerprint", "model_fingerprint", "precision")}
 
 
-def _check_finite(rows: dict[str, Rows], images: Images, first: int, provenance: dict[str, Any]) -> None:
+def check_rows(rows: Mapping[str, Rows], images: Images, first: int, model: str, dataset: str) -> None:
+    """Raise `UserError` naming layer and image, of those from `first`, of the first value that is not finite."""
     for layer, result in rows.items():
         if not result.finite.all():
             wrong = [str(images.ids[first + int(row)]) for row in (~result.finite).nonzero()[0]]
             raise UserError(
-                f"The layer {layer!r} of the model {provenance['model']!r} has NaN or infinite values for the image "
+                f"The layer {layer!r} of the model {model!r} has NaN or infinite values for the image "
                 f"{wrong[0]!r}{f' and {len(wrong) - 1} more of its batch' if len(wrong) > 1 else ''} of "
-                f"{provenance['dataset']!r}; check the model's weights and preprocessing."
+                f"{dataset!r}; check the model's weights and preprocessing."
             )
 
 
