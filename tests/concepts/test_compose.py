@@ -9,12 +9,13 @@ import pytest
 from concepts.conftest import SETTINGS, Folder
 from concepts.samples import ArrayMaps, problem, vocabulary
 from intermodel.concepts.active_sets import active_sets
-from intermodel.concepts.compose import compose, compose_layer
-from intermodel.concepts.composition_files import read_compositions
+from intermodel.concepts.compose import compose, compose_layer, mean_and_error
+from intermodel.concepts.composition_files import Compositions, read_compositions
 from intermodel.concepts.files import read_tally, tally_layer
 from intermodel.concepts.iou import iou_matrix
 from intermodel.concepts.label_sets import label_sets, pattern_pixels
 from intermodel.concepts.patterns import label_patterns
+from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 from intermodel.store import Maps, create, read_attributes, write_strings
 
@@ -66,16 +67,20 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
     return layers, np.stack([first, layers[:, 1] == 2, np.zeros_like(first)], axis=1).astype(float)
 
 
+def composed(layers: np.ndarray, maps: np.ndarray, level: float, words: Vocabulary) -> Compositions:
+    """Formulas of all units, images in four parts by turns."""
+    patterns = label_patterns(layers, words)
+    sets, part = label_sets(patterns), np.arange(len(maps)) % 4
+    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(maps.shape[1], level), part)
+    pixels = pattern_pixels(patterns)
+    owner = np.repeat(part, np.diff(patterns.pattern_offset))
+    counts = np.stack([sets.count(pixels * (owner == number)) for number in range(4)])
+    return compose(active, sets, counts, "late", words.titles)
+
+
 def test_planted_formulas_are_found_and_hold() -> None:
     layers, maps = planted()
-    words = vocabulary(3, categories=("object",))
-    patterns = label_patterns(layers, words)
-    sets, half = label_sets(patterns), np.arange(40) % 2
-    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(3, 0.5), half)
-    pixels = pattern_pixels(patterns)
-    owner = np.repeat(half, np.diff(patterns.pattern_offset))
-    counts = np.stack([sets.count(pixels * (owner == part)) for part in range(2)])
-    found = compose(active, sets, counts, "late", words.titles)
+    found = composed(layers, maps, 0.5, vocabulary(3, categories=("object",)))
     assert found.formula.tolist() == ["label 0 AND NOT label 1", "label 1", ""]
     assert found.single.tolist() == ["label 0", "label 1", ""]
     assert found.length.tolist() == [2, 1, 0] and found.iou.tolist() == [1.0, 1.0, 0.0]
@@ -84,28 +89,28 @@ def test_planted_formulas_are_found_and_hold() -> None:
     # The single label of unit 0 covers the left half, half of which the unit leaves out.
     np.testing.assert_allclose(found.single_iou[0], (maps[:, 0].sum()) / (40 * 72), rtol=1e-12)
     gains = []
-    for active_share in (maps[half == part, 0].mean() for part in range(2)):
+    for number in range(4):
+        share = maps[number::4, 0].mean()
         # By chance a unit with this share shares a part of its pixels with what covers half, or as much as itself.
-        chance = [active_share * size / (active_share + size - active_share * size) for size in (0.5, active_share)]
-        gains.append((1 - chance[1]) - (active_share / 0.5 - chance[0]))
+        chance = [share * size / (share + size - share * size) for size in (0.5, share)]
+        gains.append((1 - chance[1]) - (share / 0.5 - chance[0]))
     np.testing.assert_allclose(found.held_out_gain[0], np.mean(gains), rtol=1e-12)
+    np.testing.assert_allclose(found.held_out_error[0], np.std(gains, ddof=1) / 2, rtol=1e-12)
 
 
 def test_noise_gains_on_the_images_it_was_fitted_to_alone() -> None:
     generator = np.random.default_rng(1)
-    words = vocabulary(20, categories=("object",))
-    layers = generator.integers(0, 21, (30, 3, 6, 6))
-    maps = generator.normal(size=(30, 40, 6, 6))
-    patterns = label_patterns(layers, words)
-    sets, half = label_sets(patterns), np.arange(30) % 2
-    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(40, 1.3), half)
-    pixels = pattern_pixels(patterns)
-    owner = np.repeat(half, np.diff(patterns.pattern_offset))
-    found = compose(
-        active, sets, np.stack([sets.count(pixels * (owner == part)) for part in range(2)]), "x", words.names
-    )
+    layers, maps = generator.integers(0, 21, (40, 3, 6, 6)), generator.normal(size=(40, 150, 6, 6))
+    found = composed(layers, maps, 1.3, vocabulary(20, categories=("object",)))
     assert (found.length == 3).mean() > 0.9 and found.gain.mean() > 0.02
-    assert abs(found.held_out_gain.mean()) < 0.3 * found.gain.mean()
+    assert abs(found.held_out_gain.mean()) < 0.1 * found.gain.mean()
+    assert found.holds.mean() < 0.1
+
+
+def test_means_of_few_parts_are_not_told() -> None:
+    mean, error = mean_and_error(np.array([[1.0, 2.0, 3.0, np.nan], [1.0, np.nan, np.nan, 3.0], [2.0, 2.0, 2.0, 2.0]]))
+    np.testing.assert_allclose(mean, [2.0, np.nan, 2.0])
+    np.testing.assert_allclose(error, [np.sqrt(1 / 3), np.nan, 0.0])
 
 
 def test_file_of_a_layer(tallied: Folder, tmp_path: Path) -> None:

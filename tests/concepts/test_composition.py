@@ -179,3 +179,20 @@ def test_dead_units_have_no_explanation() -> None:
     concepts, _ = random_problem(1)
     assert explain(*counted(concepts, np.zeros(concepts.shape[1], bool))) == []
     assert explain(*counted(np.zeros_like(concepts), np.ones(concepts.shape[1], bool))) == []
+
+
+def test_census_of_parts() -> None:
+    concepts, _ = random_problem(4)
+    sets, which = sets_of(concepts)
+    part = np.arange(len(which)) % 3
+    pixels = np.stack([np.bincount(which[part == number], minlength=len(sets)) for number in range(3)])
+    whole, parts, rests = Census.of_parts(sets, pixels)
+    for found, chosen in [
+        (whole, part >= 0),
+        *((parts[n], part == n) for n in range(3)),
+        *((rests[n], part != n) for n in range(3)),
+    ]:
+        expected = Census(sets, np.bincount(which[chosen], minlength=len(sets)))
+        np.testing.assert_array_equal(found.pairs, expected.pairs)
+        np.testing.assert_array_equal(found.triples(0, 2), expected.triples(0, 2))
+        assert found.total == chosen.sum()

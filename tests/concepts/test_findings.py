@@ -133,7 +133,7 @@ def test_formulas_and_scores_are_told(layers: list[Layer]) -> None:
     words = np.array(["a OR b"] * units)
     found = Compositions(
         seer.layer, words, words, np.full(units, 2), np.full(units, 0.5), np.full(units, 0.25),
-        np.where(np.arange(units) < 2, 0.1, -0.1),
+        np.where(np.arange(units) < 3, 0.1, -0.1), np.where(np.arange(units) < 2, 0.01, 0.06),
     )  # fmt: skip
     scores = Scores(
         np.full((units, 6), 0.9), np.zeros(units, int), np.linspace(0.1, 0.9, units), np.zeros(units), np.ones(units)

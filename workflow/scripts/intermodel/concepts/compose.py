@@ -18,6 +18,9 @@ from intermodel.concepts.sums import folds_of
 from intermodel.engine.errors import UserError
 from intermodel.store import Maps, PathLike, align, read_attributes
 
+# Parts of the images, each of which judges what was found on the others.
+PARTS = 4
+
 
 def compose_layer(
     maps: PathLike, patterns: PathLike, tally: PathLike, path: PathLike, *, length: int, beam: int
@@ -52,12 +55,12 @@ def compose_layer(
         seen = json.loads(source.attributes["preprocessing"])
         boxes = visible_boxes(seen, about["width"][rows], about["height"][rows], known.size)
         sets = label_sets(known)
-        half = folds_of(known.ids, len(counted.folds)) % 2
+        part = folds_of(known.ids, len(counted.folds)) % PARTS
         threshold = None if np.isnan(counted.threshold).all() else counted.threshold
-        active = active_sets(source, known, sets, threshold, half, boxes)
+        active = active_sets(source, known, sets, threshold, part, boxes)
         pixels = pattern_pixels(known, boxes)
-        owner = np.repeat(half, np.diff(known.pattern_offset))
-        counts = np.stack([sets.count(np.where(owner == part, pixels, 0)) for part in range(2)])
+        owner = np.repeat(part, np.diff(known.pattern_offset))
+        counts = np.stack([sets.count(np.where(owner == number, pixels, 0)) for number in range(PARTS)])
         found = compose(active, sets, counts, about_tally["layer"], known.vocabulary.titles, length, beam)
         write_compositions(path, found, known.vocabulary, longest=length, beam=beam)
 
@@ -71,23 +74,24 @@ def compose(
     length: int = 3,
     beam: int = 5,
 ) -> Compositions:
-    """Explain every unit from all images, and from either half of them to see what holds on the other.
+    """Explain every unit from all images, and from all but a part of them to see what holds on that part.
 
     Parameters
     ----------
     active
-        Active pixels of the units by sets of labels, two parts.
+        Active pixels of the units by sets of labels, in each of the parts of the images.
     sets, pixels
-        The sets, and (2, D) the pixels that carry each in both parts.
+        The sets, and (parts, D) the pixels that carry each.
     layer, names
         What the layer and the labels are called.
     length, beam
         As for `composition.explain`.
     """
-    whole, halves = Census(sets, pixels.sum(axis=0)), [Census(sets, part) for part in pixels]
+    whole, parts, rests = Census.of_parts(sets, pixels)
     units = len(active.offset) - 1
     words = np.full((2, units), "", dtype=object)
-    lengths, iou, gain = np.zeros(units, dtype=np.int64), np.zeros((2, units)), np.full(units, np.nan)
+    lengths, iou = np.zeros(units, dtype=np.int64), np.zeros((2, units))
+    gain = np.full((units, len(parts)), np.nan)
     for unit in range(units):
         chosen, count = active.of(unit)
         everything = UnitPixels.of(sets, chosen, count.sum(axis=0))
@@ -97,22 +101,24 @@ def compose(
         for row, each in enumerate((best[0], single[0])):
             words[row, unit], iou[row, unit] = each.formula.text(names), each.iou
         lengths[unit] = len(best[0].formula)
-        parts = [everything.only(count[part]) for part in range(2)]
-        gain[unit] = np.mean(
-            [_gain(parts[a], halves[a], parts[b], halves[b], length, beam) for a, b in ((0, 1), (1, 0))]
-        )
+        for number, (part, rest) in enumerate(zip(parts, rests, strict=True)):
+            left_out = everything.only(count[number])
+            others = everything.only(count.sum(axis=0) - count[number])
+            single, best = explain(others, rest, 1, 1), explain(others, rest, length, beam)
+            if best and left_out.total > 0:
+                formula, label = best[0].formula, single[0].formula
+                gain[unit, number] = _measured(formula, left_out, part) - _measured(label, left_out, part)
     text = words.astype(np.str_)
-    return Compositions(layer, text[0], text[1], lengths, iou[0], iou[1], gain)
+    return Compositions(layer, text[0], text[1], lengths, iou[0], iou[1], *mean_and_error(gain))
 
 
-def _gain(
-    found_on: UnitPixels, found_in: Census, measured_on: UnitPixels, measured_in: Census, length: int, beam: int
-) -> float:
-    """What the best formula adds to the best label, both found on one half and measured on the other."""
-    single, best = explain(found_on, found_in, 1, 1), explain(found_on, found_in, length, beam)
-    if not best or measured_on.total == 0:
-        return float("nan")
-    return _measured(best[0].formula, measured_on, measured_in) - _measured(single[0].formula, measured_on, measured_in)
+def mean_and_error(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of each row and its standard error; NaN for rows with fewer than three known values."""
+    known = ~np.isnan(values)
+    count = np.where(known.sum(axis=1) >= 3, known.sum(axis=1), np.nan)
+    mean = np.where(known, values, 0.0).sum(axis=1) / count
+    spread = np.where(known, values - mean[:, None], 0.0)
+    return mean, np.sqrt((spread**2).sum(axis=1) / (count - 1) / count)
 
 
 def _measured(formula: Formula, unit: UnitPixels, census: Census) -> float:

@@ -80,6 +80,8 @@ class Census:
         The different sets of labels of a data set.
     pixels
         (D,) pixels that carry each.
+    pairs
+        The attribute of this name, where it is known; counted if omitted.
 
     Attributes
     ----------
@@ -91,16 +93,19 @@ class Census:
         (L, L) int64 pixels that carry both labels.
     """
 
-    def __init__(self, sets: LabelSets, pixels: NDArray[np.int64]) -> None:
+    def __init__(self, sets: LabelSets, pixels: NDArray[np.int64], pairs: NDArray[np.int64] | None = None) -> None:
         self._sets, self._pixels = sets, pixels
         self.total = int(pixels.sum())
-        self.pairs = _pair_counts(sets, pixels)
+        self.pairs = _pair_counts(sets, pixels) if pairs is None else pairs
         self.area = np.diagonal(self.pairs).copy()
-        # The sets that hold each label.
-        order = np.argsort(sets.label, kind="stable")
-        number = np.repeat(np.arange(len(sets)), np.diff(sets.offset))
-        self._holding = np.split(number[order], np.cumsum(np.bincount(sets.label, minlength=sets.labels))[:-1])
         self._rows: dict[tuple[int, int], NDArray[np.int64]] = {}
+
+    @classmethod
+    def of_parts(cls, sets: LabelSets, pixels: NDArray[np.int64]) -> tuple[Census, list[Census], list[Census]]:
+        """Everything, each part, and all but each part, from the (parts, D) pixels that carry each set."""
+        parts = [cls(sets, part) for part in pixels]
+        whole = cls(sets, pixels.sum(axis=0), sum((part.pairs for part in parts), np.zeros_like(parts[0].pairs)))
+        return whole, parts, [cls(sets, whole._pixels - part._pixels, whole.pairs - part.pairs) for part in parts]
 
     def triples(self, first: int, second: int) -> NDArray[np.int64]:
         """Pixels that carry two labels and each label, (L,)."""
@@ -108,7 +113,8 @@ class Census:
         if pair not in self._rows:
             if len(self._rows) >= KEPT_ROWS:
                 self._rows.clear()
-            holding = np.intersect1d(self._holding[pair[0]], self._holding[pair[1]], assume_unique=True)
+            some, others = (self._sets.holding[label] for label in pair)
+            holding = np.intersect1d(some, others, assume_unique=True)
             self._rows[pair] = _label_counts(self._sets, holding, self._pixels)
         return self._rows[pair]
 

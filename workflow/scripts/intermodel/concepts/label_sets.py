@@ -7,6 +7,7 @@ labels. Counting pixels by such sets therefore serves every formula at once, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,13 @@ class LabelSets:
 
     def __len__(self) -> int:
         return len(self.offset) - 1
+
+    @cached_property
+    def holding(self) -> list[NDArray[np.intp]]:
+        """For each label the sets that hold it, ascending."""
+        order = np.argsort(self.label, kind="stable")
+        number = np.repeat(np.arange(len(self)), np.diff(self.offset))
+        return np.split(number[order], np.cumsum(np.bincount(self.label, minlength=self.labels))[:-1])
 
     def count(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Pixels that carry each set, (D,), from the pixels of each pattern, (R,)."""

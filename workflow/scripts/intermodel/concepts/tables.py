@@ -117,6 +117,7 @@ def composition_rows(layers: Sequence[Layer]) -> list[Row]:
             "single_iou": float(found.single_iou[unit]),
             "gain": float(found.gain[unit]),
             "held_out_gain": float(found.held_out_gain[unit]),
+            "held_out_error": float(found.held_out_error[unit]),
             "holds": bool(found.holds[unit]),
         }
         for layer in layers
