@@ -102,6 +102,14 @@ def test_the_label_free_geometry_is_held_against_concepts_and_representations() 
     assert "SVCCA" in said[2] and "mutual k-NN" in said[2]
 
 
+def test_units_named_by_clip_join_the_same_way() -> None:
+    found = [Geometry(name, GAPS) for name in ("lce", "svcca", "unit_matching", "clip_dissect")]
+    said = agreement_sentences(agreements(found, 1000, 0), list("ABCDEF"), 0.95)
+    assert len(said) == 6
+    assert said[2].startswith("Models that detect similar concepts also have units that mean the same to CLIP (Mantel")
+    assert said[5].startswith("Models that have units that respond alike also have units that mean the same to CLIP")
+
+
 def test_correlations_without_each_model_follow_their_definition() -> None:
     other = euclidean(np.random.default_rng(1).normal(size=(6, 3)))
     for model, value in enumerate(leave_one_out(GAPS, other)):

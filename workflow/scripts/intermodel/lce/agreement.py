@@ -21,8 +21,12 @@ from intermodel.statistics.permutation import Mantel, mantel
 LCE = "lce"
 # Of whole representations one measure of each kind: shared directions, all of the geometry, neighbourhoods.
 REPRESENTATIONS = {"svcca": "SVCCA", "cka_unbiased": "unbiased CKA", "mutual_knn": "mutual k-NN"}
-UNITS = {"unit_matching": "unit matching"}
+# Of single units without labels: which respond alike, and which mean the same to a CLIP model.
+UNITS = {"unit_matching": "unit matching", "clip_dissect": "CLIP"}
 TITLES = {LCE: "concepts", **REPRESENTATIONS, **UNITS}
+# What models have in common that are close in each geometry.
+DETECT, REPRESENT = "detect similar concepts", "represent images similarly"
+ALIKE = {"unit_matching": "have units that respond alike", "clip_dissect": "have units that mean the same to CLIP"}
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def leave_one_out(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def agreement_sentences(results: Sequence[Agreement], titles: Sequence[str], level: float) -> list[str]:
-    """What the tests support: concepts against each other geometry, then unit matching against representations.
+    """What the tests support: concepts against each other geometry, then units without labels against the rest.
 
     Parameters
     ----------
@@ -159,20 +163,15 @@ def agreement_sentences(results: Sequence[Agreement], titles: Sequence[str], lev
     level
         A pair agrees when its adjusted p is at most 1 - level.
     """
-    detect, represent, respond = (
-        "detect similar concepts",
-        "represent images similarly",
-        "have units that respond alike",
-    )
+    groups = [([LCE], list(REPRESENTATIONS), DETECT, REPRESENT)]
+    groups += [([LCE], [name], DETECT, alike) for name, alike in ALIKE.items()]
+    groups += [(list(REPRESENTATIONS), [name], REPRESENT, alike) for name, alike in ALIKE.items()]
+    groups += [(["unit_matching"], ["clip_dissect"], ALIKE["unit_matching"], ALIKE["clip_dissect"])]
     sentences = []
-    for firsts, seconds, one, two in (
-        ([LCE], list(REPRESENTATIONS), detect, represent),
-        ([LCE], list(UNITS), detect, respond),
-        (list(REPRESENTATIONS), list(UNITS), represent, respond),
-    ):
+    for firsts, seconds, one, two in groups:
         chosen = [result for result in results if result.first in firsts and result.second in seconds]
         if chosen:
-            named = [(result.second if firsts == [LCE] else result.first, result) for result in chosen]
+            named = [(result.first if len(firsts) > 1 else result.second, result) for result in chosen]
             sentences.append(_sentence(named, one, two, titles, level))
     return sentences
 

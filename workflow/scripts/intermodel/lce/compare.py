@@ -53,7 +53,7 @@ def compare_models(
         Probe files by data set and model, for the study's own downstream results.
     companions
         Tables of pairs of other ways to compare the models on the same data set, by capability: "similarity",
-        "unit_matching".
+        "unit_matching", "clip_dissect".
 
     Raises
     ------
