@@ -252,16 +252,21 @@ def test_detectors_are_those_of_the_concepts(
     chosen = SETTINGS | {"detection": "fdr", "fdr": 0.1}
     with pytest.raises(UserError, match="detection: fdr compares with"):
         compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
-    asked = []
+    asked, later = [], 0.0
 
     def threshold(tally: object, detection: str, iou_threshold: float, fdr: float, denominator: str) -> float:
         asked.append((detection, iou_threshold, fdr, denominator))
-        return 0.2
+        return 0.2 + later * len(asked)
 
     monkeypatch.setattr(knowledge, "detection_threshold", threshold)
     compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
     assert asked == [("fdr", 0.04, 0.1, SETTINGS["denominator"])] * 5
-    found, _ = read_embedding(tmp_path / "lce.h5")
+    found, about = read_embedding(tmp_path / "lce.h5")
+    assert not any("begin at" in warning for warning in about.warnings)
+    later = 0.01
+    compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
+    told = read_embedding(tmp_path / "lce.h5")[1].warnings
+    assert any("Detectors begin at an IoU of 0.260 to 0.300, as the false discovery rate" in text for text in told)
     monkeypatch.undo()
     compare_models(tallies, describe(NAMES), tmp_path, "scenes", SETTINGS | {"iou_threshold": 0.2})
     np.testing.assert_array_equal(found.count, read_embedding(tmp_path / "lce.h5")[0].count)

@@ -79,7 +79,7 @@ def learn(
     What makes a detector is that of `intermodel.concepts.chance.detection_threshold`, held fixed when folds are drawn.
     """
     first: Tally | None = None
-    counts, bests, means, units = [], [], [], []
+    counts, bests, means, units, cuts = [], [], [], [], []
     warnings: list[str] = []
     for path, name in progress(list(zip(tallies, names, strict=True)), unit="model", label="embedding"):
         tally = read_tally(path)
@@ -92,8 +92,8 @@ def learn(
                 warnings.append(
                     f"{names[0]} and {name} see different parts of the images (their preprocessing crops differently)."
                 )
-        cut = detection_threshold(tally, detection, iou_threshold, fdr, denominator)
-        evidence = gather(tally.folds, tally.vocabulary, cut, denominator)
+        cuts.append(detection_threshold(tally, detection, iou_threshold, fdr, denominator))
+        evidence = gather(tally.folds, tally.vocabulary, cuts[-1], denominator)
         counts.append(detectors(evidence, stacked))
         if settings.variant == "soft":
             bests.append(best_iou(tally.folds, tally.vocabulary, stacked, denominator))
@@ -102,6 +102,11 @@ def learn(
         units.append(tally.units)
     if first is None:
         raise UserError("The embedding needs at least one model; name models in the study.")
+    if min(cuts) < max(cuts):
+        warnings.append(
+            f"Detectors begin at an IoU of {min(cuts):.3f} to {max(cuts):.3f}, as the false discovery rate sets it for "
+            "each model: their counts are comparable in the share that is false, not in how well a concept is matched."
+        )
     return Knowledge(
         np.stack(counts, axis=1),
         np.stack(bests, axis=1) if bests else None,
