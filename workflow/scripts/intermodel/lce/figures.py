@@ -262,7 +262,9 @@ def draw_crossing(table: Mapping[str, NDArray[Any]], level: float) -> Figure:
     bar = figure.colorbar(image, ax=panels[0, -1], pad=0.02, aspect=30)
     bar.set_label("Correlation")
     bar.outline.set_visible(False)
-    figure.supxlabel(f"Framed: adjusted p ≤ {1 - level:.2g}, which takes the |r| above the panel", fontsize=6.5, color="0.35")
+    figure.supxlabel(
+        f"Framed: adjusted p ≤ {1 - level:.2g}, which takes the |r| above the panel", fontsize=6.5, color="0.35"
+    )
     return figure
 
 
