@@ -62,6 +62,14 @@ def test_the_number_of_groups_is_told() -> None:
         assert words in " ".join(paragraphs(lce={"clusters": clusters})[0])
 
 
+def test_what_makes_a_detector_is_told() -> None:
+    text = " ".join(paragraphs()[0])
+    assert "when that exceeds 0.04 (areas" in text and "formulas of up to 3 concepts" in text
+    text = " ".join(paragraphs(concepts={"detection": "fdr", "fdr": 0.1, "composition_length": 1})[0])
+    assert "wrong pairings of images and label maps promise at most 10% false discoveries" in text
+    assert "formulas" not in text
+
+
 def test_analyses_left_out_are_not_claimed() -> None:
     texts, _ = paragraphs(quality={"datasets": []}, lce={"datasets": []})
     assert not any(text.startswith(("Quality.", "Embedding.")) for text in texts)

@@ -10,6 +10,9 @@ REFERENCES = {
     "Visual Representations. CVPR 2017.",
     "dissect": "Bau D, Zhu J-Y, Strobelt H, Lapedriza A, Zhou B, Torralba A. Understanding the role of individual units in "
     "a deep neural network. PNAS 117(48), 2020.",
+    "invert": "Bykov K, Kopf L, Nakajima S, Kloft M, Höhne M. Labeling Neural Representations with Inverse Recognition. "
+    "NeurIPS 2023.",
+    "formulas": "Mu J, Andreas J. Compositional Explanations of Neurons. NeurIPS 2020.",
     "svcca": "Raghu M, Gilmer J, Yosinski J, Sohl-Dickstein J. SVCCA: Singular Vector Canonical Correlation Analysis for "
     "Deep Learning Dynamics and Interpretability. NeurIPS 2017.",
     "pwcca": "Morcos A, Raghu M, Bengio S. Insights on representational similarity in neural networks with canonical "
@@ -109,7 +112,10 @@ def methods_paragraphs(
             f"{threshold}, maps are enlarged bilinearly to the label maps, and a unit detects the concept with the largest "
             f"intersection over union when that exceeds {_detection(chosen)} (areas counted on "
             f"{'images that hold a label of the category' if chosen['denominator'] == 'category' else 'all images'}). "
-            f"Intervals come from {chosen['folds']} folds of images."
+            f"Intervals come from {chosen['folds']} folds of images. How well mean activations tell images with a concept "
+            f"from those without is told by the area under the ROC curve {cite('invert')}, with p-values of Mann and "
+            "Whitney's test corrected for ties and for all pairs of a layer (Benjamini and Hochberg)."
+            + _formulas(chosen, cite)
         )
     if "similarity" in analyses:
         chosen = analyses["similarity"]
@@ -191,6 +197,15 @@ def _trained(models: Sequence[Mapping[str, Any]], cite: Any) -> str:
             f"{weights['steps']} steps of {weights['batch_size']} images. "
         )
     return "".join(sentences)
+
+
+def _formulas(concepts: Mapping[str, Any], cite: Any) -> str:
+    if concepts["composition_length"] == 1:
+        return ""
+    return (
+        f" Units of the last layers are also explained by formulas of up to {concepts['composition_length']} concepts "
+        f"{cite('formulas')}, judged on quarters of the images on which they were not found."
+    )
 
 
 def _detection(concepts: Mapping[str, Any]) -> str:
