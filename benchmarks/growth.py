@@ -177,10 +177,11 @@ def tally_concepts(folder: Path, **_: int) -> None:
 
 
 def factorise(folder: Path, **_: int) -> None:
-    """The basis of a layer, its neighbours included."""
-    from intermodel.similarity.representation import factorise_representation
+    """The basis of a layer, its neighbours included, in the way that is taken beyond 256 MB of features."""
+    from intermodel.similarity import representation
 
-    factorise_representation(folder / "pooled.h5", folder / "basis.h5")
+    representation.MOST_VALUES = 0
+    representation.factorise_representation(folder / "pooled.h5", folder / "basis.h5")
 
 
 def find_events(folder: Path, **_: int) -> None:
@@ -263,7 +264,7 @@ STEPS = [
     Step(
         "basis", lambda folder, images, units: write_pooled(folder / "pooled.h5", images, units), factorise,
         {"images": 2000, "units": 128},
-        {"images": ((500, 1600, 5000), (1000, 3200, 10000)), "units": ((64, 128, 256), (128, 512, 2048))},
+        {"images": ((500, 1600, 5000), (4000, 12600, 40000)), "units": ((64, 128, 256), (128, 512, 2048))},
     ),
     Step(
         "events", lambda folder, images, units: write_pooled(folder / "pooled.h5", images, units), find_events,

@@ -85,5 +85,5 @@ def test_impossible_numbers_of_neighbours_are_refused(k):
 def test_zero_rows_have_no_direction():
     values = np.ones((8, 2))
     values[[2, 5]] = 0.0
-    with pytest.raises(UserError, match=r"2 of 8 images.*row 2"):
+    with pytest.raises(UserError, match=r"all zero, the first in row 2"):
         nearest_neighbours(values, 3)

@@ -144,3 +144,21 @@ def test_equal_features_give_equal_files(tmp_path, values):
         with open_file(tmp_path / name) as file:
             contents.append({key: file[key][...].tobytes() for key in file if key != "index"})
     assert contents[0] == contents[1]
+
+
+def test_features_too_large_for_memory_give_the_same_file(tmp_path, monkeypatch):
+    values = np.random.default_rng(5).exponential(size=(9000, 12)).astype(np.float32)
+    values[8000] = values[17]
+    source = write_features(tmp_path / "features.h5", values)
+    for images in (None, 5000):
+        for dtype in ("float64", "float32"):
+            factorise_representation(source, tmp_path / "held.h5", 4, images, dtype)
+            with monkeypatch.context() as patch:
+                patch.setattr("intermodel.similarity.representation.MOST_VALUES", 100)
+                factorise_representation(source, tmp_path / "streamed.h5", 4, images, dtype)
+            held, streamed = read_representation(tmp_path / "held.h5"), read_representation(tmp_path / "streamed.h5")
+            np.testing.assert_allclose(streamed.basis.left, held.basis.left, atol=1e-12 if dtype == "float64" else 1e-7)
+            np.testing.assert_allclose(streamed.basis.singular_values, held.basis.singular_values, rtol=1e-12)
+            np.testing.assert_array_equal(streamed.neighbours.index, held.neighbours.index)
+            assert read_header(tmp_path / "streamed.h5").attributes == read_header(tmp_path / "held.h5").attributes
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.h5", "held.h5", "streamed.h5"]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -168,18 +168,36 @@ class Pooled:
     attributes: dict[str, Any]
 
 
-def read_pooled(path: PathLike) -> Pooled:
-    """Read a feature file whole (N·C·4 bytes)."""
+class Rows(Protocol):
+    """An (N, C) array, or whatever else is read in ranges of rows, such as an HDF5 data set."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
+
+
+@contextmanager
+def open_pooled(path: PathLike) -> Iterator[tuple[NDArray[np.str_], Rows, dict[str, Any]]]:
+    """Yield the image ids, (N,), the features, (N, C) float32, to be read in ranges of rows, and the attributes."""
     with open_file(path) as file:
         require(file, "pooled", "index")
-        ids, values = read_strings(file["index"]), file["pooled"][...]
-        attributes = plain_attributes(file)
-    if values.ndim != 2 or len(ids) != len(values):
-        raise UserError(
-            f"{path} holds pooled features of shape {values.shape} for {len(ids)} image ids, expected (N, C) with one "
-            "row for each id; delete it and run again."
-        )
-    return Pooled(ids, values.astype(np.float32, copy=False), attributes)
+        ids, values = read_strings(file["index"]), file["pooled"]
+        if values.ndim != 2 or len(ids) != len(values):
+            raise UserError(
+                f"{path} holds pooled features of shape {values.shape} for {len(ids)} image ids, expected (N, C) with "
+                "one row for each id; delete it and run again."
+            )
+        yield ids, values, plain_attributes(file)
+
+
+def read_pooled(path: PathLike) -> Pooled:
+    """Read a feature file whole (N·C·4 bytes)."""
+    with open_pooled(path) as (ids, rows, attributes):
+        return Pooled(ids, np.asarray(rows[:], dtype=np.float32), attributes)
 
 
 class Maps:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.engine.errors import UserError
-from intermodel.similarity.basis import Basis, factorise
+from intermodel.similarity.basis import Basis, Room, factorise, not_finite
 from intermodel.similarity.neighbours import Neighbours, nearest_neighbours
 from intermodel.statistics.folds import chosen_images
-from intermodel.store import create, open_file, plain_attributes, read_pooled, read_strings, require, write_strings
+from intermodel.store import (
+    Rows,
+    create,
+    open_file,
+    open_pooled,
+    plain_attributes,
+    read_strings,
+    require,
+    write_strings,
+)
 
 LOG = logging.getLogger(__name__)
 PathLike = str | os.PathLike[str]
@@ -24,6 +39,10 @@ PathLike = str | os.PathLike[str]
 DUPLICATES = 0.01
 TIES = 0.01
 FEW_IMAGES = 10
+# Values up to which features are read at once; beyond it they stay in their file, and the basis in another.
+MOST_VALUES = 1 << 26
+# Rows that are copied at a time.
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -53,16 +72,19 @@ class Representation:
         return replace(self, basis=basis, neighbours=neighbours)
 
 
-def represent(values: NDArray[np.floating], neighbours: int) -> Representation:
-    """Factorise features and find their neighbours, (N, D) finite; a failure of the latter is kept as its reason."""
-    basis = factorise(values)
+def represent(values: Rows, neighbours: int, room: Room = np.empty) -> Representation:
+    """Factorise features and find their neighbours, (N, D) finite; a failure of the latter is kept as its reason.
+
+    `room` is where a large basis goes (see `basis.factorise`).
+    """
+    basis = factorise(values, room=room)
     try:
         return Representation(basis, nearest_neighbours(values, neighbours))
     except UserError as error:
         return Representation(basis, None, str(error))
 
 
-def peculiarities(values: NDArray[np.floating], representation: Representation) -> dict[str, int | float]:
+def peculiarities(values: Rows, representation: Representation, block: int = 4096) -> dict[str, int | float]:
     """What a reader should know about the features before believing a similarity.
 
     Returns
@@ -70,11 +92,41 @@ def peculiarities(values: NDArray[np.floating], representation: Representation) 
     dict
         `constant_units`, `duplicate_images` (rows equal to an earlier one), `tied_neighbours` (share of images).
     """
-    constant = int((values.max(axis=0) == values.min(axis=0)).sum())
-    # Adding 0 makes the two zeros of floating point one.
-    duplicates = len(values) - len({row.tobytes() for row in values + values.dtype.type(0)})
+    lowest, highest = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
+    digests = np.empty(values.shape[0], dtype="S16")
+    for start in range(0, values.shape[0], block):
+        # Adding 0 makes the two zeros of floating point one.
+        rows = np.asarray(values[start : start + block]) + values.dtype.type(0)
+        lowest, highest = np.minimum(lowest, rows.min(axis=0)), np.maximum(highest, rows.max(axis=0))
+        digests[start : start + len(rows)] = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
     tied = 0.0 if representation.neighbours is None else representation.neighbours.tied
-    return {"constant_units": constant, "duplicate_images": duplicates, "tied_neighbours": tied}
+    return {
+        "constant_units": int((lowest == highest).sum()),
+        "duplicate_images": len(digests) - len(np.unique(digests)),
+        "tied_neighbours": tied,
+    }
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Some rows, rising, of features that stay in their file."""
+
+    source: Rows
+    rows: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.rows), self.source.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.floating]:
+        rows = self.rows[part]
+        if not len(rows):
+            return np.empty((0, self.source.shape[1]), dtype=self.dtype)
+        return np.asarray(self.source[int(rows[0]) : int(rows[-1]) + 1][rows - rows[0]])
 
 
 def factorise_representation(
@@ -94,50 +146,78 @@ def factorise_representation(
         Largest number of images used; None uses all.
     basis_dtype
         ``"float64"``, or ``"float32"`` for half the size and values that differ by some 1e-7.
+
+    Notes
+    -----
+    Beyond `MOST_VALUES` values, (N, D), features and basis are read and written in blocks of rows: memory then does not
+    depend on N but for 40 N k bytes or so of neighbours and names.
     """
-    pooled = read_pooled(features)
-    if not len(pooled.values):
-        raise UserError(f"{features} holds no image, expected at least 2; delete it and run again.")
     if basis_dtype not in ("float32", "float64"):
         raise UserError(f"`basis_dtype` is {basis_dtype!r}, expected 'float64' or 'float32'.")
-    rows = chosen_images(pooled.ids, images)
-    ids, values = pooled.ids[rows], pooled.values[rows]
-    _check_finite(features, ids, values)
-    try:
-        representation = represent(values, neighbours)
-    except UserError as error:
-        raise UserError(f"{features}: {error}") from error
-    found = peculiarities(values, representation)
-    warnings = _warnings(found, representation, *values.shape)
-    for warning in warnings:
-        LOG.warning("%s: %s", features, warning)
+    with open_pooled(features) as (all_ids, source, about), _scratch(output) as room:
+        if not len(all_ids):
+            raise UserError(f"{features} holds no image, expected at least 2; delete it and run again.")
+        rows = chosen_images(all_ids, images)
+        ids = all_ids[rows]
+        values: Rows = _Chosen(source, rows)
+        large = len(rows) * source.shape[1] > MOST_VALUES
+        if not large:
+            values = np.asarray(values[:], dtype=np.float32)
+        count, image, unit = not_finite(values)
+        if count:
+            raise UserError(
+                f"{features} holds {count} features that are NaN or infinite, the first for image {str(ids[image])!r}, "
+                f"unit {unit}, expected finite numbers; check the model and its preprocessing, delete the file and "
+                "extract again."
+            )
+        try:
+            representation = represent(values, neighbours, room if large else np.empty)
+        except UserError as error:
+            raise UserError(f"{features}: {error}") from error
+        found = peculiarities(values, representation)
+        warnings = _warnings(found, representation, *values.shape)
+        for warning in warnings:
+            LOG.warning("%s: %s", features, warning)
 
-    basis = representation.basis
-    attributes = {
-        name: pooled.attributes[name]
-        for name in ("dataset", "model", "layer", "dataset_fingerprint", "model_fingerprint", "preprocessing")
-        if name in pooled.attributes
-    }
-    with create(
-        output,
-        **attributes,
-        images=len(ids),
-        units=values.shape[1],
-        rank=basis.rank,
-        participation_ratio=basis.participation_ratio,
-        neighbours=neighbours,
-        without_neighbours=representation.without_neighbours,
-        warnings=warnings,
-        **found,
-    ) as file:
-        write_strings(file, "index", ids)
-        file.create_dataset("left", data=basis.left.astype(basis_dtype, copy=False))
-        file.create_dataset("singular_values", data=basis.singular_values)
-        file.create_dataset("right", data=basis.right)
-        file.create_dataset("row_square_norms", data=basis.row_square_norms)
-        file.create_dataset("mean", data=basis.mean)
-        if representation.neighbours is not None:
-            file.create_dataset("neighbours", data=representation.neighbours.index)
+        basis = representation.basis
+        attributes = {
+            name: about[name]
+            for name in ("dataset", "model", "layer", "dataset_fingerprint", "model_fingerprint", "preprocessing")
+            if name in about
+        }
+        with create(
+            output,
+            **attributes,
+            images=len(ids),
+            units=values.shape[1],
+            rank=basis.rank,
+            participation_ratio=basis.participation_ratio,
+            neighbours=neighbours,
+            without_neighbours=representation.without_neighbours,
+            warnings=warnings,
+            **found,
+        ) as file:
+            write_strings(file, "index", ids)
+            left = file.create_dataset("left", basis.left.shape, basis_dtype)
+            for start in range(0, len(ids), BLOCK):
+                left[start : start + BLOCK] = basis.left[start : start + BLOCK]
+            file.create_dataset("singular_values", data=basis.singular_values)
+            file.create_dataset("right", data=basis.right)
+            file.create_dataset("row_square_norms", data=basis.row_square_norms)
+            file.create_dataset("mean", data=basis.mean)
+            if representation.neighbours is not None:
+                file.create_dataset("neighbours", data=representation.neighbours.index)
+
+
+@contextmanager
+def _scratch(output: PathLike) -> Iterator[Room]:
+    """Yield a function that makes room in a file beside the output, which is gone afterwards."""
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(prefix=".basis-", dir=Path(output).parent) as folder,
+        h5py.File(Path(folder) / "left.h5", "w") as file,
+    ):
+        yield lambda shape: file.create_dataset("left", shape, np.float64)
 
 
 @dataclass(frozen=True)
@@ -190,17 +270,6 @@ def read_representation(path: PathLike) -> Representation:
         if "neighbours" in file:
             neighbours = Neighbours(file["neighbours"][...], float(file.attrs["tied_neighbours"]))
         return Representation(basis, neighbours, str(file.attrs["without_neighbours"]))
-
-
-def _check_finite(path: PathLike, ids: NDArray[np.str_], values: NDArray[np.float32]) -> None:
-    wrong = ~np.isfinite(values)
-    if wrong.any():
-        image, unit = np.argwhere(wrong)[0]
-        raise UserError(
-            f"{path} holds {int(wrong.sum())} features that are NaN or infinite, the first for image "
-            f"{str(ids[image])!r}, unit {unit}, expected finite numbers; check the model and its preprocessing, delete "
-            "the file and extract again."
-        )
 
 
 def _warnings(found: dict[str, int | float], representation: Representation, images: int, units: int) -> list[str]:
