@@ -15,6 +15,7 @@ include: "rules/features.smk"
 include: "rules/concepts.smk"
 include: "rules/similarity.smk"
 include: "rules/unit_matching.smk"
+include: "rules/clip_dissect.smk"
 include: "rules/probe.smk"
 include: "rules/quality.smk"
 include: "rules/lce.smk"
@@ -31,6 +32,7 @@ rule all:
         rules.concepts.input,
         rules.similarity.input,
         rules.unit_matching.input,
+        CLIP_RESULTS,
         rules.probe.input,
         rules.quality.input,
         rules.lce.input,

@@ -180,6 +180,17 @@ def apply_profile():
                 step.resources.update({"_cores": 1 + STUDY.compute.workers})
 
 
+def no_clip_configured(wildcards):
+    """No file, and one sentence on what is missing: asked when the target is, and there is nothing to make."""
+    if workflow.is_main_process:
+        print(
+            "clip_dissect: nothing is configured; set analyses.clip_dissect.weights to the checkpoint of a CLIP model "
+            "and analyses.clip_dissect.words to a list of words (see docs/clip_dissect.md).",
+            file=sys.stderr,
+        )
+    return []
+
+
 def end_of_run():
     """Tell in one line what this run did, and write down what all jobs have cost so far."""
     if workflow.touch:

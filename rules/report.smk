@@ -12,6 +12,7 @@ rule write_report:
             rules.concepts.input,
             rules.similarity.input,
             rules.unit_matching.input,
+            CLIP_RESULTS,
             rules.probe.input,
             rules.quality.input,
             rules.lce.input,

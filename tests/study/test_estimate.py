@@ -148,6 +148,16 @@ def test_analyses_that_are_left_out_cost_nothing() -> None:
     assert found["pairs, summaries"].jobs == 1
 
 
+def test_names_by_clip_cost_nothing_until_weights_are_given() -> None:
+    analyses = yaml.safe_load(TINY.read_text(encoding="utf-8"))["analyses"]
+    clip = {"weights": __file__, "words": ["sky", "tree"]}
+    plain, named = (total(costs(tiny(analyses=analyses | more)).values()) for more in ({}, {"clip_dissect": clip}))
+    # Images, words, one layer of each model, tables, figures.
+    assert named.jobs - plain.jobs == 1 + 1 + 3 + 2
+    assert named.images - plain.images == 180
+    assert named.seconds - plain.seconds > 180 * 1.8
+
+
 def test_the_table_ends_with_the_total() -> None:
     rows = [Cost("a", 1000, 2, 61.0, 3_000_000), Cost("b", 0, 1, 2.0)]
     lines = format_costs(rows, total(rows)).splitlines()

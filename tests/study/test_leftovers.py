@@ -33,7 +33,9 @@ def files_of(study: Study) -> list[str]:
         files += [paths.matches(dataset, a, b) for a, b in study.pairs() if a != b]
         files += [paths.log("match_models", dataset, f"{a}__{b}") for a, b in study.pairs() if a != b]
         files += [paths.benchmark("compare_models", dataset, f"{a}__{b}") for a, b in study.pairs()]
+        files += [paths.clip_images(dataset), paths.clip_words(), paths.log("embed_images", dataset)]
         for model in study.models:
+            files.append(paths.clip_dissection(dataset, model, study.layers(model)[-1]))
             files += [paths.probe(dataset, model), paths.quality(dataset, model), paths.auroc(dataset, model)]
             files.append(paths.compositions(dataset, model))
             files += [paths.figure("concepts", f"gallery-{model}", dataset, suffix) for suffix in ("svg", "webp")]

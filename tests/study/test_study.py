@@ -193,6 +193,7 @@ def test_no_two_things_share_a_file(dataset: str, a: str, b: str, layer: str) ->
         *(paths.history(a), paths.features(dataset, a, layer), paths.maps(dataset, a, layer)),
         *(paths.tally(dataset, a, layer), paths.basis(dataset, a, layer), paths.pair(dataset, a, b)),
         *(paths.probe(dataset, a), paths.quality(dataset, a), paths.lce(dataset), paths.report),
+        *(paths.clip_words(), paths.clip_images(dataset), paths.clip_dissection(dataset, a, layer)),
         *([paths.matches(dataset, a, b)] if a != b else []),
         *(paths.table("concepts", "units", dataset), paths.figure("concepts", "units", dataset)),
         *(paths.log("extract", dataset, a), paths.benchmark("extract", dataset, a)),

@@ -278,6 +278,18 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
         {"analyses/probe": {"datasets": []}, "analyses/quality": {"datasets": ["scenes"]}},
         [("analyses.quality.datasets", "'scenes' is not among the data sets of probe")],
     ),
+    "names without words": (
+        {"analyses/clip_dissect": {"weights": __file__}},
+        [("analyses.clip_dissect.words", "is missing; give a text file")],
+    ),
+    "names without weights": (
+        {"analyses/clip_dissect": {"words": ["sky", "tree"], "datasets": ["scenes"]}},
+        [("analyses.clip_dissect.weights", "is missing; give the checkpoint of a CLIP model")],
+    ),
+    "a single name": (
+        {"analyses/clip_dissect": {"weights": __file__, "words": ["sky"]}},
+        [("analyses.clip_dissect.words", "found ['sky'], expected at least two words")],
+    ),
     "layer to match": (
         {"analyses/unit_matching": {"layers": {"resnet": "layr4"}}},
         [("analyses.unit_matching.layers.resnet", "found 'layr4'; did you mean 'layer4'?")],

@@ -15,10 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 TINY = Path(__file__).with_name("tiny.yaml")
 CAPABILITIES = ["data", "training", "features", "concepts", "similarity", "unit_matching"]
-CAPABILITIES += ["probe", "quality", "lce", "report"]
+CAPABILITIES += ["clip_dissect", "probe", "quality", "lce", "report"]
 HEAVY = ["torch", "torchvision", "timm", "lightly", "sklearn", "scipy", "pandas", "matplotlib", "seaborn"]
 # Run for every pair or every layer of a study: each second of imports is paid thousands of times.
 OFTEN = ["join_shards.py", "tally_concepts.py", "factorise_representation.py", "compare_models.py", "match_models.py"]
+OFTEN.append("dissect_with_clip.py")
 # Commands of the user's rather than jobs.
 COMMANDS = {"show_timings.py", "clean_results.py", "estimate_study.py", "list_layers.py", "explain_run.py"}
 

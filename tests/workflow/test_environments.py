@@ -30,7 +30,7 @@ OPTIONAL = {
     ("unit_matching", "torchvision"): "galleries need maps, which are kept of data sets with masks",
     ("unit_matching", "torch"): "of the preprocessing only the geometry is used",
 }
-NETWORKS = {"features", "training", "data_torchvision"}
+NETWORKS = {"features", "training", "data_torchvision", "clip_dissect"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
-NETWORKS = {"extract_features", "train_model"}
+NETWORKS = {"extract_features", "embed_images", "train_model"}
 
 pytestmark = pytest.mark.workflow
 

@@ -55,7 +55,7 @@ class Project:
 
 
 TARGETS = {"all", "data", "training", "features", "concepts", "similarity", "unit_matching", "probe", "quality"}
-TARGETS |= {"lce", "report"}
+TARGETS |= {"clip_dissect", "lce", "report"}
 # What compares all models of a data set.
 COMPARISONS = {
     "subsample_similarity": 1,

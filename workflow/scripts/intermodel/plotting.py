@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,61 @@ def clustered(similarity: NDArray[np.float64], models: Sequence[str]) -> list[st
     # Values above chance may lie slightly outside [0, 1].
     distance = np.maximum(1.0 - similarity[upper], 0.0)
     return [models[leaf] for leaf in leaves_list(linkage(distance, "average", optimal_ordering=True))]
+
+
+# Cells of a heat map below this width in millimetres hold no number that could be read.
+SMALLEST_ANNOTATED = 5.0
+
+
+def model_heat_map(
+    similarity: NDArray[np.float64], titles: Mapping[str, str], label: str, italic: Sequence[str] = ()
+) -> Figure:
+    """Models by models, the lower triangle, similar models beside each other; empty where nothing is known.
+
+    Parameters
+    ----------
+    similarity
+        (M, M) symmetric, 0 for chance and 1 for identical models, in the order of `titles`.
+    titles
+        What each model is called, by name.
+    label
+        Of the colour bar.
+    italic
+        Models whose titles are in italics (untrained controls).
+    """
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    names = list(titles)
+    order = clustered(similarity, names)
+    rows = [names.index(name) for name in order]
+    values = similarity[np.ix_(rows, rows)]
+    side = float(np.clip(8.0 * len(order), 40.0, 120.0))
+    figure: Figure
+    figure, axes = plt.subplots(figsize=inches(side + 55.0, side + 30.0), layout="constrained")
+    # The first row and the last column of a triangle without its diagonal are empty.
+    shown, lower = values[1:, :-1], np.tri(len(order) - 1, dtype=bool)
+    seaborn.heatmap(
+        np.round(np.nan_to_num(shown), 2) + 0.0,
+        mask=~(lower & np.isfinite(shown)),
+        vmin=0.0,
+        vmax=1.0,
+        cmap=SEQUENTIAL,
+        square=True,
+        annot=side / len(order) >= SMALLEST_ANNOTATED,
+        fmt=".2f",
+        annot_kws={"fontsize": 6.5},
+        linewidths=0.4,
+        linecolor="white",
+        cbar_kws={"label": label, "shrink": 0.8},
+        ax=axes,
+    )
+    for axis, labels, turn in ((axes.yaxis, order[1:], 0), (axes.xaxis, order[:-1], 90)):
+        axis.set_ticks(np.arange(len(labels)) + 0.5, [titles[name] for name in labels])
+        axis.set_tick_params(length=0, rotation=turn)
+        for text, name in zip(axis.get_ticklabels(), labels, strict=True):
+            text.set_fontstyle("italic" if name in italic else "normal")
+    return figure
 
 
 # Of a suffix: nothing that differs from run to run; a page's raster is sharp on a screen of twice the usual density.

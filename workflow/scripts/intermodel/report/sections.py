@@ -76,6 +76,15 @@ QUESTIONS = (
                 },
                 galleries="gallery-",
             ),
+            Part(
+                "clip_dissect",
+                ("words", "models", "clarity"),
+                {
+                    "words": "Units named by CLIP",
+                    "models": "Similarity of what units mean to CLIP",
+                    "clarity": "How alike a unit's strongest images are",
+                },
+            ),
         ),
     ),
     Question(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from intermodel.study.keys import Fraction, Keys, Names, Positive
+from intermodel.study.keys import Fraction, Keys, Names, Positive, Sha256
 
 
 class Concepts(Keys):
@@ -134,6 +134,30 @@ class UnitMatching(Keys):
     gallery_groups: Annotated[int, Field(ge=0, le=64)] = Field(8, description="Groups in the gallery (over: maps).")
 
 
+class ClipDissect(Keys):
+    """CLIP-Dissect and unit meanings in CLIP's space: names of units without labelled data."""
+
+    weights: str | None = Field(
+        None, description="Checkpoint of a CLIP model (safetensors, or tensors that torch.save wrote); null: left out."
+    )
+    sha256: Sha256 | None = Field(None, description="Digest that the checkpoint must have.")
+    model: str = Field("ViT-B-16", description="The model's name in open-clip, or a JSON file of its configuration.")
+    words: str | list[str] | None = Field(
+        None, description="Words to name units by: a text file with one in each line, or a list."
+    )
+    datasets: Names = Field("auto", description="Data sets to use; auto: all, once weights are given; []: none.")
+    layers: dict[str, str] = Field({}, description="Layer of a model that is named; default: the last of its layers.")
+    score: Literal["soft_wpmi", "wpmi", "cubed_cosine", "cosine"] = Field(
+        "soft_wpmi", description="How well a word fits a unit; the first two compare the units of all models."
+    )
+    top_images: Positive | None = Field(
+        None, description="Strongest images that count; default: 100 for soft_wpmi, 28 for wpmi."
+    )
+    exemplars: Annotated[int, Field(ge=2)] = Field(
+        30, description="Strongest images whose mean embedding stands for a unit."
+    )
+
+
 class Probe(Keys):
     """Linear probes: how well can the classes be read off?"""
 
@@ -232,6 +256,7 @@ class Analyses(Keys):
     concepts: Concepts = Field(Concepts(), description="Concept matching.")
     similarity: Similarity = Field(Similarity(), description="Representational similarity.")
     unit_matching: UnitMatching = Field(UnitMatching(), description="Units that respond alike.")
+    clip_dissect: ClipDissect = Field(ClipDissect(), description="Units named by a CLIP model that you supply.")
     probe: Probe = Field(Probe(), description="Linear probes.")
     quality: Quality = Field(Quality(), description="Quality of each representation.")
     lce: Lce = Field(Lce(), description="Learned Concepts Embedding.")

@@ -127,6 +127,7 @@ def _analyses(study: Study) -> Iterator[Problem]:
     yield from _concepts(study)
     yield from _similarity(study)
     yield from _unit_matching(study)
+    yield from _clip_dissect(study)
     yield from _lce(study)
     quality, probe = study.analyses.quality, study.analyses.probe
     low, high = (quality.percentiles + [0.0, 0.0])[:2]
@@ -184,6 +185,20 @@ def _unit_matching(study: Study) -> Iterator[Problem]:
                 path,
                 f"no maps of {name!r} are kept, since concepts do not use it; set over: pooled, or leave it out",
             )
+
+
+def _clip_dissect(study: Study) -> Iterator[Problem]:
+    clip = study.analyses.clip_dissect
+    yield from _chosen_layers(study, "clip_dissect", clip.layers)
+    path = "analyses.clip_dissect"
+    if clip.weights is None and clip.datasets not in ("auto", []):
+        yield Problem(f"{path}.weights", "is missing; give the checkpoint of a CLIP model, or write datasets: []")
+    if clip.weights is not None and clip.words is None:
+        yield Problem(f"{path}.words", "is missing; give a text file with one word in each line, or a list of words")
+    if isinstance(clip.words, list):
+        yield from _once(f"{path}.words", clip.words)
+        if len(set(clip.words)) < 2:
+            yield Problem(f"{path}.words", f"found {clip.words}, expected at least two words to choose from")
 
 
 def _lce(study: Study) -> Iterator[Problem]:

@@ -28,7 +28,7 @@ TRAINING = {"supervised": 3.5, "simclr": 7.0, "barlow_twins": 7.0, "byol": 9.0}
 
 # Jobs that bring together what an analysis found on a data set, how many of them draw, and their seconds of work.
 SUMMARIES = {"concepts": (1, 1, 8.0), "similarity": (2, 1, 2.0), "probe": (1, 1, 1.0), "quality": (1, 1, 2.0)}
-SUMMARIES |= {"unit_matching": (1, 1, 2.0), "lce": (1, 1, 3.0)}
+SUMMARIES |= {"unit_matching": (1, 1, 2.0), "clip_dissect": (1, 1, 2.0), "lce": (1, 1, 3.0)}
 
 # Seconds for an active pixel of the tally (once for each pairing of images and label maps) and of the formulas, for a
 # unit that formulas explain, for a value of a map that is read, for one that is ranked, and for an image that is
@@ -38,6 +38,9 @@ RANKED_VALUE = 3e-7
 FORMULA_PIXEL, FORMULA_UNIT = 8e-8, 3e-3
 MAP_VALUE = 5e-9
 PAINTED_IMAGE = 1e-3
+# Multiplications and additions of ViT-B/16, the usual CLIP model, for an image, and of its text tower for a word.
+CLIP_IMAGE = 1.8e10
+CLIP_WORD = 3e9
 # L-BFGS iterations that a probe takes for each penalty, and passes over the data in each.
 PROBE_ITERATIONS = 100
 
@@ -110,7 +113,7 @@ def estimate(
         jobs are left out.
     """
     run = _Run(study, datasets, networks, rate, exists)
-    costs = [_sum("data sets", run.data()), *(_sum(model, run.model(model)) for model in study.models)]
+    costs = [_sum("data sets", [*run.data(), *run.clip()]), *(_sum(model, run.model(model)) for model in study.models)]
     costs.append(_sum("pairs, summaries", run.together()))
     return [cost for cost in costs if cost.jobs]
 
@@ -188,6 +191,18 @@ class _Run:
                 if not self.exists(self.paths.patterns(name)):
                     yield Cost("", 0, 1, START_ARRAYS + images * pixels * MAP_VALUE, images * pixels // 4)
 
+    def clip(self) -> Iterator[Cost]:
+        """Images and words in CLIP's space, once for all models."""
+        for name in self.study.datasets_for("clip_dissect"):
+            if not self.exists(self.paths.clip_images(name)):
+                images = self.datasets[name].images
+                yield Cost("", images, 1, START_NETWORK + images * CLIP_IMAGE / self.rate, images * 2**11)
+        if self.study.datasets_for("clip_dissect") and not self.exists(self.paths.clip_words()):
+            words = self.study.analyses.clip_dissect.words
+            # A file of words is not read here; lists in use hold some 20,000.
+            count = len(words) if isinstance(words, list) else 20_000
+            yield Cost("", 0, 1, START_NETWORK + count * CLIP_WORD / self.rate, count * 2**11)
+
     def model(self, model: str) -> Iterator[Cost]:
         weights = self.study.models[model].weights
         if isinstance(weights, schema.TrainedWeights) and self.is_untrained(model):
@@ -229,6 +244,11 @@ class _Run:
             active = images * units * self.datasets[dataset].pixels * concepts.tail * (1 + concepts.shuffles)
             seconds = active * ACTIVE_PIXEL + images * units * height * width * MAP_VALUE
             yield Cost("", 0, 1, START_ARRAYS + seconds, units * 2**12)
+        named_layer = self.study.analyses.clip_dissect.layers.get(model, self.study.layers(model)[-1])
+        named = self.uses("clip_dissect", dataset) and layer == named_layer
+        if named and (new or not self.exists(self.paths.clip_dissection(dataset, model, layer))):
+            self.touched.add(("clip_dissect", dataset))
+            yield Cost("", 0, 1, START_ARRAYS + 5.0, 2**24)
         if self.uses("similarity", dataset) and (new or not self.exists(basis)):
             self.touched.add(("similarity", dataset))
             units, images = self.networks[model].shapes[layer][0], self.compared_images(dataset)

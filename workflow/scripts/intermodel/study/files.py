@@ -35,6 +35,12 @@ def check_files(study: Study) -> list[Problem]:
     for name, model in study.models.items():
         problems += exists(f"models.{name}.weights.path", getattr(model.weights, "path", None), "file")
         problems += exists(f"models.{name}.python_path", model.python_path, "folder")
+    clip = study.analyses.clip_dissect
+    problems += exists("analyses.clip_dissect.weights", clip.weights, "file")
+    if isinstance(clip.words, str):
+        problems += exists("analyses.clip_dissect.words", clip.words, "file")
+    if clip.model.endswith(".json"):
+        problems += exists("analyses.clip_dissect.model", clip.model, "file")
     performance = study.analyses.lce.performance
     if performance is not None:
         path = "analyses.lce.performance"

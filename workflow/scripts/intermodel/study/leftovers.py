@@ -16,7 +16,7 @@ from intermodel.study.study import Study
 
 # Folders whose contents are named after data sets, models and layers. Everything else in the results folder, such as
 # the results of another study, is left alone.
-BY_DATASET = ("data", "features", "concepts", "similarity", "unit_matching", "probe", "quality", "lce")
+BY_DATASET = ("data", "features", "concepts", "similarity", "unit_matching", "clip_dissect", "probe", "quality", "lce")
 BY_RULE = ("logs", "benchmarks")
 SUFFIXES = (
     *(

@@ -72,6 +72,18 @@ class Paths:
         first, second = sorted((first, second))
         return f"{self.results}/unit_matching/{dataset}/{first}{PAIR}{second}.h5"
 
+    def clip_words(self) -> str:
+        """Embeddings of the words that CLIP may name units by."""
+        return f"{self.results}/clip_dissect/words.h5"
+
+    def clip_images(self, dataset: str = "{dataset}") -> str:
+        """A data set's images in CLIP's space."""
+        return f"{self.results}/clip_dissect/{dataset}/images.h5"
+
+    def clip_dissection(self, dataset: str = "{dataset}", model: str = "{model}", layer: str = "{layer}") -> str:
+        """Units of one layer in CLIP's space."""
+        return f"{self.results}/clip_dissect/{dataset}/{model}/{layer}.h5"
+
     def probe(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
         """Linear probes on all layers of a model."""
         return f"{self.results}/probe/{dataset}/{model}.h5"

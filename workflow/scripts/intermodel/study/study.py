@@ -48,6 +48,8 @@ class Study(schema.StudyKeys):
             return [name for name in self.datasets if name in chosen]
         if analysis == "lce":
             return self.datasets_for("concepts") if len(self.models) > 1 else []
+        if analysis == "clip_dissect":
+            return list(self.datasets) if self.analyses.clip_dissect.weights else []
         if analysis == "unit_matching":
             if len(self.models) < 2:
                 return []
@@ -132,7 +134,7 @@ class Study(schema.StudyKeys):
 
     def page(self) -> str:
         """What the report says of the study itself, as JSON."""
-        analyses = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
+        analyses = ("concepts", "similarity", "unit_matching", "clip_dissect", "probe", "quality", "lce")
         return _json(
             {
                 "name": self.name,

@@ -15,43 +15,12 @@ from intermodel.unit_matching.tables import Row, matrix
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Cells below this width in millimetres hold no number that could be read.
-SMALLEST_ANNOTATED = 5.0
-
 
 def model_matrix(rows: Sequence[Row], models: Models) -> Figure:
     """Similarity of the units of all models above chance, similar models beside each other."""
-    import matplotlib.pyplot as plt
-    import seaborn
-
-    order = plotting.clustered(matrix(rows, "adjusted", list(models.layers)), list(models.layers))
-    values = matrix(rows, "adjusted", order)
-    side = float(np.clip(8.0 * len(order), 40.0, 120.0))
-    figure: Figure
-    figure, axes = plt.subplots(figsize=plotting.inches(side + 55.0, side + 30.0), layout="constrained")
-    # The first row and the last column of a triangle without its diagonal are empty.
-    shown, lower = values[1:, :-1], np.tri(len(order) - 1, dtype=bool)
-    seaborn.heatmap(
-        np.round(np.nan_to_num(shown), 2) + 0.0,
-        mask=~(lower & np.isfinite(shown)),
-        vmin=0.0,
-        vmax=1.0,
-        cmap=plotting.SEQUENTIAL,
-        square=True,
-        annot=side / len(order) >= SMALLEST_ANNOTATED,
-        fmt=".2f",
-        annot_kws={"fontsize": 6.5},
-        linewidths=0.4,
-        linecolor="white",
-        cbar_kws={"label": "Similarity of units (0 chance, 1 identical)", "shrink": 0.6},
-        ax=axes,
-    )
-    for axis, names, turn in ((axes.yaxis, order[1:], 0), (axes.xaxis, order[:-1], 90)):
-        axis.set_ticks(np.arange(len(names)) + 0.5, [models.titles[name] for name in names])
-        axis.set_tick_params(length=0, rotation=turn)
-        for label, name in zip(axis.get_ticklabels(), names, strict=True):
-            label.set_fontstyle("italic" if name in models.controls else "normal")
-    return figure
+    values = matrix(rows, "adjusted", list(models.layers))
+    titles = {name: models.titles[name] for name in models.layers}
+    return plotting.model_heat_map(values, titles, "Similarity of units (0 chance)", models.controls)
 
 
 def shared_bars(partners: dict[str, NDArray[np.int64]], models: Models) -> Figure:
