@@ -105,9 +105,8 @@ def write_model(vocabulary: Vocabulary, make_sums: Callable[..., Sums]) -> Calla
         }
         words = changes.pop("vocabulary", vocabulary)
         empty = Sums.zeros((0,), units, len(words), len(words.categories))
-        tally = Tally(
-            words, np.ones(units), folds, empty, none.astype(np.int32), none.astype(np.float32), none[..., None, None]
-        )
+        top = none.astype(np.int32), none.astype(np.float32), none[..., None, None].astype(np.float32)
+        tally = Tally(words, np.ones(units), folds, empty, *top, folds.none())
         write_tally(path, tally, ids, **(about | changes))
         return path
 

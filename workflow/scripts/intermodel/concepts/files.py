@@ -14,10 +14,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from intermodel.concepts.largest import Largest, threshold_of
 from intermodel.concepts.patterns import ImagePatterns, Patterns, image_patterns
+from intermodel.concepts.rotation import Rotation, random_rotation, rotate, rotation_names
 from intermodel.concepts.sums import Sums, folds_of
-from intermodel.concepts.tally import Tally, tally
-from intermodel.concepts.thresholds import Rule, unit_thresholds
+from intermodel.concepts.tally import BATCH_VALUES, Tally, tally
+from intermodel.concepts.thresholds import Rule, excess, unit_thresholds
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
@@ -37,6 +39,8 @@ from intermodel.store import (
 # Patterns up to this size are read at once; larger ones batch by batch.
 IN_MEMORY_MB = 256
 BATCH_IMAGES = 64
+# What a tally takes over from the maps that it was made from.
+ORIGIN = ("dataset", "model", "layer", "dataset_fingerprint", "model_fingerprint", "preprocessing", "spatial")
 RAGGED = ("run_length", "run_pattern", "label")
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
@@ -131,6 +135,7 @@ def tally_layer(
     folds: int,
     top_images: int,
     shuffles: int,
+    rotations: int = 0,
 ) -> None:
     """Tally the maps of one layer and write the result; the arguments are the study's settings of concepts.
 
@@ -158,6 +163,7 @@ def tally_layer(
             json.loads(source.attributes["preprocessing"]), about["width"][rows], about["height"][rows], known.size
         )
         level = unit_thresholds(source, tail, thresholds) if masks == "quantile" else None
+        turned = rotated_thresholds(source, tail, rotations)
         bar: progress[int] = progress(total=len(source.ids), label="tallying")
         with bar:
             result = tally(
@@ -168,6 +174,7 @@ def tally_layer(
                 folds=folds,
                 top_images=top_images,
                 shuffles=shuffles,
+                rotations=turned,
                 advance=bar.advance,
             )
         images, _, height, width = source.shape
@@ -181,11 +188,30 @@ def tally_layer(
             "segmentation_fingerprint": about["segmentation_fingerprint"],
             "warnings": [str(entry.message) for entry in caught],
         }
-        names = ("dataset", "model", "layer", "dataset_fingerprint", "model_fingerprint", "preprocessing", "spatial")
-        kept = {name: source.attributes[name] for name in names if name in source.attributes}
+        kept = {name: source.attributes[name] for name in ORIGIN if name in source.attributes}
         write_tally(path, result, source.ids, **attributes, **kept)
     for entry in caught:
         warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
+
+
+def rotated_thresholds(maps: Maps, tail: float, count: int) -> list[Rotation]:
+    """Rotations of the units of a layer, seeded by the names of its model and itself, with their thresholds.
+
+    Reads the maps once, image by image; holds what `Largest` says for each rotation.
+    """
+    images, units, height, width = maps.shape
+    matrices = [random_rotation(units, name) for name in rotation_names(maps.attributes, count)]
+    keep = excess(tail, images * height * width) + 1 if count else 0
+    largest = [Largest(units, keep) for _ in matrices]
+    step = max(1, BATCH_VALUES // (units * height * width))
+    for start in range(0, images if count else 0, step):
+        block = maps.images(start, min(images, start + step))
+        for matrix, kept in zip(matrices, largest, strict=True):
+            kept.add(rotate(block, matrix))
+    return [
+        Rotation(matrix, threshold_of([kept.values()], keep, half=False))
+        for matrix, kept in zip(matrices, largest, strict=True)
+    ]
 
 
 def visible_boxes(
@@ -223,18 +249,21 @@ def visible_boxes(
 
 
 def write_tally(path: PathLike, result: Tally, ids: NDArray[np.str_], **attributes: Any) -> None:
-    """Write a tally atomically; sums of folds at the root, those of wrong pairings in the group `shuffled`."""
+    """Write a tally atomically; sums of folds at the root, those of wrong pairings in the group `shuffled`,
+    those of rotated units in `rotated`."""
     with create(path) as file:
         write_attributes(file, result.vocabulary.attributes() | attributes)
         write_strings(file, "index", ids)
         file["fold"] = folds_of(ids, len(result.folds))
         file["threshold"] = result.threshold
         file["top_images"], file["top_values"] = result.top_images, result.top_values
-        half = result.top_maps.astype(np.float16)
+        with np.errstate(over="ignore"):  # maps beyond float16 stay as they are
+            half = result.top_maps.astype(np.float16)
         exact = np.array_equal(half, result.top_maps)
         file.create_dataset("top_maps", data=half if exact else result.top_maps, **COMPRESSION)
         _write_sums(file, result.folds)
         _write_sums(file.create_group("shuffled"), result.shuffled)
+        _write_sums(file.create_group("rotated"), result.rotated)
 
 
 def read_tally(path: PathLike) -> Tally:
@@ -263,6 +292,7 @@ def read_tally(path: PathLike) -> Tally:
             file["top_images"][...],
             file["top_values"][...],
             file["top_maps"][...].astype(np.float32),
+            _read_sums(file["rotated"]),
         )
 
 

@@ -146,9 +146,30 @@ def add_labels(
     area, intersection
         (U,) and (U, L), changed.
     """
-    for unit in range(len(area)):
+    for unit in range(len(offset) - 1):
         for entry in range(offset[unit], offset[unit + 1]):
             own = pattern[entry]
             area[unit] += pixels[entry]
             for place in range(label_offset[own], label_offset[own + 1]):
                 intersection[unit, label[place]] += pixels[entry]
+
+
+@compiled
+def keep_above(
+    block: NDArray[np.float32], bound: NDArray[np.float32], kept: NDArray[np.float32], count: NDArray[np.int64]
+) -> None:
+    """Append the values of maps, (n, U, positions), that exceed the bound of their unit to what is kept of it.
+
+    Parameters
+    ----------
+    kept, count
+        (U, room) values and (U,) how many of them are there; changed. There must be room for n * positions more.
+    """
+    for image in range(block.shape[0]):
+        for unit in range(block.shape[1]):
+            number, limit = count[unit], bound[unit]
+            for place in range(block.shape[2]):
+                if block[image, unit, place] > limit:
+                    kept[unit, number] = block[image, unit, place]
+                    number += 1
+            count[unit] = number

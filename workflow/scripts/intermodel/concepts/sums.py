@@ -50,6 +50,15 @@ class Sums:
         shapes = [(), (), (categories,), (labels,), (labels,), (units,), (units, categories), (units, labels)]
         return cls(*(np.zeros(leading + shape, dtype=np.int64) for shape in shapes))
 
+    @classmethod
+    def stack(cls, rows: Sequence[Sums]) -> Sums:
+        """Sums without a leading axis as rows of one."""
+        return cls(*(np.stack([getattr(row, field.name) for row in rows]) for field in fields(cls)))
+
+    def none(self) -> Sums:
+        """The same with a leading axis of length 0."""
+        return self._each(lambda array: array[:0])
+
     def __len__(self) -> int:
         return len(self.images)
 

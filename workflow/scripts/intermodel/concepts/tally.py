@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from intermodel.concepts.activity import activity, given
 from intermodel.concepts.counter import Counter
 from intermodel.concepts.patterns import Patterns
+from intermodel.concepts.rotation import Rotation, rotate
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.thresholds import check_finite
 from intermodel.concepts.top import Top
@@ -64,6 +65,8 @@ class Tally:
     top_maps
         (U, k, h, w) float32 raw maps of the unit on those images; without thresholds what they exceed the largest of
         the other units by.
+    rotated
+        `Sums` of randomly rotated units, with their own thresholds, with the rotations on the leading axis.
     """
 
     vocabulary: Vocabulary
@@ -73,6 +76,7 @@ class Tally:
     top_images: NDArray[np.int32]
     top_values: NDArray[np.float32]
     top_maps: NDArray[np.float32]
+    rotated: Sums
 
     @property
     def units(self) -> int:
@@ -94,6 +98,7 @@ def tally(
     folds: int = 16,
     top_images: int = 8,
     shuffles: int = 0,
+    rotations: Sequence[Rotation] = (),
     batch: int | None = None,
     advance: Callable[[int], None] = lambda images: None,
 ) -> Tally:
@@ -117,6 +122,8 @@ def tally(
         Images kept for each unit.
     shuffles
         Number of control tallies in which every image meets the label map of another one.
+    rotations
+        Rotations of the units that are tallied as well, with the thresholds of the rotated units.
     batch
         Images held at a time; chosen by their size if omitted.
     advance
@@ -132,7 +139,14 @@ def tally(
     if threshold is not None and threshold.shape != (units,):
         raise UserError(f"There are {len(threshold)} thresholds for {units} units; expected one for each.")
     running = RunningTally(
-        patterns, units, threshold, boxes=boxes, folds=folds, top_images=top_images, shuffles=shuffles
+        patterns,
+        units,
+        threshold,
+        boxes=boxes,
+        folds=folds,
+        top_images=top_images,
+        shuffles=shuffles,
+        rotations=rotations,
     )
     batch = batch or images_held(maps.shape, patterns.size)
     for start in range(0, images, batch):
@@ -158,8 +172,10 @@ class RunningTally:
         folds: int = 16,
         top_images: int = 8,
         shuffles: int = 0,
+        rotations: Sequence[Rotation] = (),
     ) -> None:
-        self._patterns, self._threshold, self._boxes = patterns, threshold, boxes
+        self._patterns, self._threshold, self._boxes, self._rotations = patterns, threshold, boxes, rotations
+        self._turned = [Counter(patterns, units, 1, 0) for _ in rotations]
         self._counter = Counter(patterns, units, folds, shuffles)
         self._top = Top(units, top_images)
 
@@ -177,19 +193,25 @@ class RunningTally:
         boxes = None if self._boxes is None else self._boxes[start : start + len(block)]
         for members, grid, found in activity(block, self._threshold, boxes, self._patterns.size):
             self._counter.add(start + members, found, grid)
+        for rotation, counter in zip(self._rotations, self._turned, strict=True):
+            turned = rotate(block, rotation.matrix)
+            for members, grid, found in activity(turned, rotation.threshold, boxes, self._patterns.size):
+                counter.add(start + members, found, grid)
 
     def result(self) -> Tally:
         """The tally of all batches."""
         top = self._top
+        folds = self._counter.folds
         level = np.full(len(top.values), np.nan) if self._threshold is None else self._threshold.astype(np.float64)
         return Tally(
             self._patterns.vocabulary,
             level,
-            self._counter.folds,
+            folds,
             self._counter.shuffled,
             top.images,
             top.values,
             top.maps,
+            Sums.stack([counter.folds.total() for counter in self._turned]) if self._turned else folds.none(),
         )
 
 
@@ -243,14 +265,16 @@ def tally_masks(
         none.astype(np.int32),
         none.astype(np.float32),
         np.zeros((units, 0, 0, 0), dtype=np.float32),
+        counter.folds.none(),
     )
 
 
-def merge(tallies: Sequence[Tally], top_images: int = 8) -> Tally:
+def merge(tallies: Sequence[Tally], top_images: int = 8, *, of_one: bool = False) -> Tally:
     """Add tallies of disjoint images, made with the same thresholds; rows of images count through in that order.
 
     Of the strongest images of each unit `top_images` are kept, at most as many as the parts hold. Control tallies pair
-    images within each part only, so their sums are not those of one tally of all images.
+    images within each part only, so their sums are not those of one tally of all images, unless the parts are `of_one`
+    data set: made with the label maps of all its images, so that rows are those of the whole already.
 
     Raises
     ------
@@ -263,15 +287,15 @@ def merge(tallies: Sequence[Tally], top_images: int = 8) -> Tally:
             raise UserError("The tallies were made with different thresholds; only tallies of one layer can be added.")
         if first.vocabulary.names != other.vocabulary.names:
             raise UserError("The tallies have different tables of concepts; only tallies of one data set can be added.")
-    folds, shuffled = first.folds, first.shuffled
+    folds, shuffled, rotated = first.folds, first.shuffled, first.rotated
     for other in tallies[1:]:
-        folds, shuffled = folds + other.folds, shuffled + other.shuffled
+        folds, shuffled, rotated = folds + other.folds, shuffled + other.shuffled, rotated + other.rotated
     top = Top(first.units, top_images)
     begin = 0
     for part in tallies:
-        top.merge(part.top_images + begin, part.top_values, part.top_maps)
+        top.merge(part.top_images + (0 if of_one else begin), part.top_values, part.top_maps)
         begin += int(part.folds.images.sum())
-    return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values, top.maps)
+    return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values, top.maps, rotated)
 
 
 def _margin(block: NDArray[np.floating]) -> NDArray[np.floating]:
