@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from intermodel.concepts.active_sets import ActiveSets, active_sets
 from intermodel.concepts.composition import UnitPixels, explain
 from intermodel.concepts.composition_files import Compositions, write_compositions
-from intermodel.concepts.files import open_patterns, read_tally, visible_boxes
+from intermodel.concepts.files import open_patterns, visible_boxes
 from intermodel.concepts.formulas import Census, Formula
 from intermodel.concepts.label_sets import LabelSets, label_sets, pattern_pixels
 from intermodel.concepts.sums import folds_of
 from intermodel.engine.errors import UserError
-from intermodel.store import Maps, PathLike, align, read_attributes
+from intermodel.store import Maps, PathLike, align, open_file, plain_attributes, require
 
 # Parts of the images, each of which judges what was found on the others.
 PARTS = 4
@@ -41,8 +41,9 @@ def compose_layer(
     UserError
         If maps, label maps and tally were made from different states of the data set.
     """
-    about_tally = read_attributes(tally)
-    counted = read_tally(tally)
+    with open_file(tally) as file:
+        require(file, "threshold", "images")
+        about_tally, threshold, folds = plain_attributes(file), file["threshold"][...], len(file["images"])
     with Maps(maps) as source, open_patterns(patterns) as (known, about):
         for file, attributes in ((maps, source.attributes), (tally, about_tally)):
             if attributes.get("dataset_fingerprint") != about["dataset_fingerprint"]:
@@ -55,9 +56,9 @@ def compose_layer(
         seen = json.loads(source.attributes["preprocessing"])
         boxes = visible_boxes(seen, about["width"][rows], about["height"][rows], known.size)
         sets = label_sets(known)
-        part = folds_of(known.ids, len(counted.folds)) % PARTS
-        threshold = None if np.isnan(counted.threshold).all() else counted.threshold
-        active = active_sets(source, known, sets, threshold, part, boxes)
+        part = folds_of(known.ids, folds) % PARTS
+        level = None if np.isnan(threshold).all() else threshold
+        active = active_sets(source, known, sets, level, part, boxes)
         pixels = pattern_pixels(known, boxes)
         owner = np.repeat(part, np.diff(known.pattern_offset))
         counts = np.stack([sets.count(np.where(owner == number, pixels, 0)) for number in range(PARTS)])
