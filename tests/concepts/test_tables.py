@@ -170,5 +170,8 @@ def test_scores_and_formulas_stand_beside_the_labels(tallied: Folder, tmp_path: 
     summary = summary_rows(layers)
     assert [row["auroc_units"] for row in summary] == [0, 4, 0, 0]
     assert all(row["auroc_units_clear"] <= 6 for row in summary)
+    assert [row["composition_holds"] is None for row in summary] == [True, False, True, True]
+    assert summary[1]["composition_holds"] == sum(line["holds"] for line in composed)
+    assert summary[1]["composition_iou"] == np.median([line["iou"] for line in composed])
     write_tables(paths, MODELS, tmp_path, compositions={"seer": tmp_path / "c.h5"})
     assert read_table(tmp_path / "compositions.csv")["unit"].tolist() == list(range(6))

@@ -128,7 +128,8 @@ def composition_rows(layers: Sequence[Layer]) -> list[Row]:
 
 def summary_rows(layers: Sequence[Layer]) -> list[Row]:
     """One row per layer."""
-    return [_summary(layer) for layer in layers]
+    composed = any(layer.compositions is not None for layer in layers)
+    return [_summary(layer, composed) for layer in layers]
 
 
 def zero_threshold_share(threshold: NDArray[np.float64]) -> float:
@@ -221,7 +222,7 @@ def _concepts(layer: Layer) -> list[Row]:
     ]
 
 
-def _summary(layer: Layer) -> Row:
+def _summary(layer: Layer, any_composed: bool) -> Row:
     result, vocabulary = layer.concepts, layer.concepts.vocabulary
     units = len(result.dead)
     pixels = max(int(result.total.pixels), 1)
@@ -264,6 +265,13 @@ def _summary(layer: Layer) -> Row:
         row |= {
             "auroc_units": int((layer.scores.concept >= 0).sum()),
             "auroc_units_clear": int(layer.scores.clear.sum()),
+        }
+    if any_composed:
+        found = layer.compositions
+        row |= {
+            "composition_iou": None if found is None else float(np.median(found.iou)),
+            "composition_single_iou": None if found is None else float(np.median(found.single_iou)),
+            "composition_holds": None if found is None else int(found.holds.sum()),
         }
     reach = result.reachable.astype(np.int64) @ vocabulary.membership
     for k, category in enumerate(vocabulary.categories):
