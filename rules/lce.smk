@@ -10,7 +10,7 @@ LCE_CROSSED = bool(LCE_PROBED or STUDY.analyses.lce.performance)
 LCE_COMPANIONS = {
     dataset: [
         name
-        for name in ["similarity", "unit_matching"]
+        for name in ["similarity", "unit_matching", "clip_dissect"]
         if dataset in STUDY.datasets_for(name)
     ]
     for dataset in STUDY.datasets

@@ -57,6 +57,8 @@ def place_labels(
         far = np.repeat(STEPS, len(directions)) * 0.01 + np.tile(np.arange(len(directions)), len(STEPS)) * 0.001
         crossed = ((along >= box[:, None, :2]) & (along <= box[:, None, 2:])).all(axis=2).sum(axis=1)
         cost = (_shared(box, marks) / size.prod()).sum(axis=1) + 10 * outside / size.sum() + far
+        # By a hair is outside, too, as long as there is any place inside.
+        cost += 5.0 * (outside > 0)
         cost += 0.02 * np.minimum(crossed, 20)
         centres.append(options)
         boxes.append(box)
