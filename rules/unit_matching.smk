@@ -102,6 +102,12 @@ rule plot_matches:
             )
             for name in MATCHING_FIGURES
         },
+        # The same for the page.
+        **{
+            f"{name}_raster": PATHS.figure("unit_matching", name, suffix="webp")
+            for name in MATCHING_FIGURES
+            if name == "gallery"
+        },
     log:
         PATHS.log("plot_matches", "{dataset}"),
     benchmark:

@@ -110,10 +110,12 @@ def test_models_are_read_from_the_study() -> None:
 @pytest.mark.parametrize("drawn", [["models", "shared", "gallery"], ["models", "shared"]])
 def test_all_figures_are_drawn(study: dict[str, list[Path]], tmp_path: Path, drawn: list[str]) -> None:
     figures = {name: tmp_path / f"{name}.svg" for name in drawn}
+    if "gallery" in drawn:
+        figures["gallery_raster"] = tmp_path / "gallery.webp"
     features, maps = (dict(zip("abcdu", study[kind])) for kind in ("features", "maps"))
     draw_figures(study["pairs"], MODELS, features, maps, Pictures(), figures)
-    assert all(path.read_text().startswith("<?xml") for path in figures.values())
-    assert len(list(tmp_path.glob("*.svg"))) == len(drawn)
+    assert all(path.read_text().startswith("<?xml") for path in tmp_path.glob("*.svg"))
+    assert {path for path in tmp_path.iterdir() if path.suffix in (".svg", ".webp")} == set(figures.values())
 
 
 def test_the_gallery_shows_shared_units_where_they_are_active(study: dict[str, list[Path]]) -> None:
@@ -122,7 +124,7 @@ def test_the_gallery_shows_shared_units_where_they_are_active(study: dict[str, l
     ((first, *others),) = collect([group], features, maps, Pictures())
     assert len(others) == 5
     assert [outline.model for outline in first.outlines] == list("abcd")
-    assert first.pixels.shape == (107, 160, 3)
+    assert first.pixels.shape == (96, 144, 3)
     pooled = np.mean([read_pooled(features[name]).values[:, 1] for name in "abcd"], axis=0)
     with Maps(maps["b"]) as source:
         strongest = source.images(int(pooled.argmax()), int(pooled.argmax()) + 1)[0, 1]
@@ -147,6 +149,8 @@ def test_top_images_drive_all_units() -> None:
     assert top_images([*both, np.ones(50)], 5).tolist()[3:] == [0, 1]
 
 
-def test_thumbnails_keep_small_images() -> None:
-    assert thumbnail(np.zeros((400, 300, 3), dtype=np.uint8)).shape == (160, 120, 3)
-    assert thumbnail(np.zeros((40, 30, 3), dtype=np.uint8)).shape == (40, 30, 3)
+@pytest.mark.parametrize(("size", "expected"), [((400, 300), (144, 108)), ((40, 30), (96, 72)), ((100, 50), (100, 50))])
+def test_thumbnails_have_a_size_fit_for_print(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 7, dtype=np.uint8)
+    assert thumbnail(image).shape == (*expected, 3)
+    assert (thumbnail(image) == 7).all()

@@ -199,12 +199,14 @@ def _fill(
                 warnings += [prefix + sentence for sentence in _sentences(folder / "warnings.csv")]
             for name in part.figures:
                 path = folder / "figures" / f"{name}.svg"
+                # Photographs as vector graphics would make the page ten times as large.
+                raster = path.with_suffix(".webp")
+                path = raster if raster.exists() else path
                 if path.exists():
                     caption = read_caption(captions / f"{part.capability}_{name}.rst", dataset=titles[dataset])
                     figures.append(_figure(path, part.titles.get(name, name) + place, caption))
             if part.galleries:
                 for name, title in models.items():
-                    # Photographs as vector graphics would make the page ten times as large.
                     path = folder / "figures" / f"{part.galleries}{name}.webp"
                     if path.exists():
                         file = captions / f"{part.capability}_{part.galleries.rstrip('-')}.rst"

@@ -17,9 +17,12 @@ from intermodel.unit_matching.groups import Group
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Images of each group, and the longest side of a drawn image in pixels.
+# Images of each group.
 IMAGES = 6
-LARGEST = 160
+# Longest side of a drawn image in pixels: small pictures are enlarged smoothly, large ones reduced.
+SMALLEST, LARGEST = 96, 144
+# How much of an image's own light is left, the rest being white, so that outlines stand out.
+LIGHT = 0.8
 # A unit's outline lies at this share of the way from its mean to its largest value on the images shown.
 LEVEL = 0.5
 # Millimetres above the images of a group, between images, and for the legend.
@@ -131,12 +134,15 @@ def _extent(preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[f
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image reduced, where it is larger, to a longest side of `LARGEST` pixels."""
+    """An image whose longest side has `SMALLEST` to `LARGEST` pixels."""
     from PIL import Image
 
-    small = Image.fromarray(image)
-    small.thumbnail((LARGEST, LARGEST))
-    return np.asarray(small)
+    height, width = image.shape[:2]
+    scale = float(np.clip(max(height, width), SMALLEST, LARGEST)) / max(height, width)
+    if scale == 1.0:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
 def draw_gallery(groups: Sequence[Group], scenes: Sequence[Sequence[Scene]], titles: Mapping[str, str]) -> Figure:
@@ -187,9 +193,8 @@ def _draw_scene(
 ) -> None:
     """Draw a scene at left, top, width, height in millimetres."""
     left, top, wide, tall = box
-    axes.imshow(
-        scene.pixels, extent=(left, left + wide, top + tall, top), interpolation="bilinear", aspect="auto", alpha=0.75
-    )
+    pixels = np.rint(scene.pixels * LIGHT + 255 * (1 - LIGHT)).astype(np.uint8)
+    axes.imshow(pixels, extent=(left, left + wide, top + tall, top), interpolation="none", aspect="auto")
     for outline in scene.outlines:
         # A rim of the same values, so that outlines reach the edge of what the network sees.
         values = np.pad(outline.activity.astype(np.float64), 1, mode="edge")

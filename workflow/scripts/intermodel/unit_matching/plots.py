@@ -37,7 +37,8 @@ def draw_figures(
     images
         The data set.
     figures
-        Files to write by name: models, shared, and gallery if it is to be drawn.
+        Files to write by name: models, shared, and gallery (with gallery_raster, the same for a page) if it is to be
+        drawn.
     group_models
         Models that a group of shared units must span.
     gallery_groups
@@ -50,4 +51,5 @@ def draw_figures(
     if "gallery" in figures:
         groups = shared_groups(edges(pairs), group_models)[:gallery_groups]
         scenes = collect(groups, features, maps, images)
-        plotting.save(draw_gallery(groups, scenes, models.titles), figures["gallery"])
+        files = [path for name, path in figures.items() if name.startswith("gallery")]
+        plotting.save(draw_gallery(groups, scenes, models.titles), *files)
