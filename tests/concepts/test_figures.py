@@ -258,12 +258,12 @@ def test_captions_tell_intervals_scores_and_formulas(tallied: Folder, tmp_path: 
     for unit, label, iou in best_units(counted, 12):
         each = next(one for one in shown if one.unit == unit)
         interval = iou_intervals(counted.folds, counted.vocabulary, np.array([unit]), np.array([label]))
-        bounds = f"({interval.low[0]:.3f} to {interval.high[0]:.3f})"
+        bounds = f"({interval.low[0]:.3f}–{interval.high[0]:.3f})"
         assert f"IoU {iou:.3f} {bounds} · AUROC {matrix[unit, label]:.2f}" in each.caption
         assert each.formula.startswith(found.formula[unit]) == (found.length[unit] > 1)
         told = f"{found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
         assert (told in each.formula) == (found.length[unit] > 1)
-        assert ("not on other images" in each.formula) == (found.length[unit] > 1 and not found.holds[unit])
+        assert ("not elsewhere" in each.formula) == (found.length[unit] > 1 and not found.holds[unit])
     assert any(each.formula for each in shown)
     texts = [text.get_text() for text in draw_gallery(shown).axes[0].texts]
     assert {each.formula for each in shown} <= set(texts)

@@ -16,8 +16,8 @@ from intermodel.concepts.files import open_patterns, read_tally, visible_boxes
 from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import assign_labels
 from intermodel.concepts.patterns import label_mask
+from intermodel.concepts.result import Tally
 from intermodel.concepts.scores import read_scores
-from intermodel.concepts.tally import Tally
 from intermodel.concepts.upsampling import geometry, upsample
 from intermodel.plotting import DOUBLE, category_color, inches, use_style
 from intermodel.store import PathLike, align, open_file, read_attributes, read_strings
@@ -82,10 +82,9 @@ class Shown:
     @property
     def caption(self) -> str:
         """Category, unit, and how well it detects its concept."""
-        interval = f" ({self.low:.3f} to {self.high:.3f})" if np.isfinite(self.low) else ""
+        interval = f" ({self.low:.3f}–{self.high:.3f})" if np.isfinite(self.low) else ""
         score = f" · AUROC {self.auroc:.2f}" if np.isfinite(self.auroc) else ""
-        missed = "" if self.detector else " · no detector"
-        return f"{self.category} · unit {self.unit} · IoU {self.iou:.3f}{interval}{score}{missed}"
+        return f"{self.category} · unit {self.unit} · IoU {self.iou:.3f}{interval}{score}"
 
 
 def best_units(tally: Tally, count: int, denominator: Denominator = "category") -> list[tuple[int, int, float]]:
@@ -182,7 +181,7 @@ def _formulas(compositions: PathLike | None, layer: str, units: NDArray[np.integ
         return [""] * len(units)
     return [
         f"{found.formula[unit]}: {found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
-        + ("" if found.holds[unit] else ", not on other images")
+        + ("" if found.holds[unit] else ", not elsewhere")
         if found.length[unit] > 1
         else ""
         for unit in units.tolist()
@@ -234,8 +233,10 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
         x, y = block * (across * side + GAP), LEGEND + line * (tall + head)
         ink = "black" if unit.detector else "0.5"
         axes.text(x, y + HEAD - 1, unit.concept, color=ink, fontsize=8, weight="bold")
-        axes.text(x + across * side - SEAM, y + HEAD - 1, unit.caption, color=ink, fontsize=6.5, ha="right")
-        axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=6)
+        axes.text(x + across * side - SEAM, y + HEAD - 1, unit.caption, color=ink, fontsize=6.2, ha="right")
+        # A letter of 6 points takes some 1.05 mm; long formulas are written smaller.
+        size = 6.0 * min(1.0, across * side / (1.05 * max(len(unit.formula), 1)))
+        axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=size)
         axes.add_patch(Rectangle((x - 1.4, y + head), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
         for position, scene in enumerate(unit.scenes):
             _draw_scene(axes, scene, (x + position * side, y + head, side - SEAM, tall - SEAM))
