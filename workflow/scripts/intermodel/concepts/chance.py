@@ -100,8 +100,8 @@ def detection_threshold(
 def iou_at(level: float, observed: NDArray[np.float64], null: NDArray[np.float64]) -> float:
     """The lowest IoU above which the share of false discoveries to expect is at most `level`.
 
-    It is the highest IoU of the units that are left out (0 if none is), so that a unit is a detector exactly if its
-    `false_discovery` is at most `level`.
+    It lies just below the lowest IoU of the units whose `false_discovery` is at most `level`, so that exactly these
+    exceed it, and no more wrong pairings than were counted for them; without such a unit it is the highest IoU.
 
     Parameters
     ----------
@@ -112,7 +112,8 @@ def iou_at(level: float, observed: NDArray[np.float64], null: NDArray[np.float64
     null
         (R, U) the same under wrong pairings.
     """
-    return float(observed[false_discovery(observed, null) > level].max(initial=0.0))
+    found = observed[false_discovery(observed, null) <= level]
+    return float(np.nextafter(found.min(), -1.0) if len(found) else observed.max(initial=0.0))
 
 
 def false_discovery(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
