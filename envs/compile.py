@@ -22,7 +22,7 @@ ENVIRONMENTS = {
     "data": ("arrays", "images"),
     "data_torchvision": ("arrays", "images", "networks"),
     "training": ("arrays", "images", "networks", "training"),
-    "features": ("arrays", "images", "networks"),
+    "features": ("arrays", "images", "networks", "compiled"),
     "concepts": ("arrays", "images", "statistics", "figures", "compiled"),
     "unit_matching": ("arrays", "statistics", "figures"),
     "clip_dissect": ("arrays", "images", "networks", "language", "statistics", "figures"),

@@ -59,7 +59,7 @@ def feature_files(dataset, model):
     """Everything that one forward pass of a model over a data set is asked for."""
     layers = STUDY.layers(model)
     pooled = [PATHS.features(dataset, model, layer) for layer in layers]
-    maps = [PATHS.maps(dataset, model, layer) for layer in layers]
+    maps = [PATHS.maps(dataset, model, layer) for layer in STUDY.kept(model)]
     return pooled + (maps if dataset in STUDY.datasets_for("concepts") else [])
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from intermodel.concepts.patterns import Patterns, label_patterns
+from intermodel.concepts.result import Tally
 from intermodel.concepts.sums import Sums
-from intermodel.concepts.tally import Tally, tally
+from intermodel.concepts.tally import tally
 from intermodel.concepts.vocabulary import Vocabulary
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "concepts"

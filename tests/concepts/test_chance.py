@@ -12,7 +12,8 @@ from intermodel.concepts.chance import chance, detection_threshold, false_discov
 from intermodel.concepts.iou import iou_matrix
 from intermodel.concepts.labels import Labels, assign_labels
 from intermodel.concepts.patterns import label_patterns
-from intermodel.concepts.tally import Tally, tally
+from intermodel.concepts.result import Tally
+from intermodel.concepts.tally import tally
 from intermodel.engine.errors import UserError
 
 WORDS = vocabulary(12, categories=("object",))

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 from concepts.samples import ArrayMaps, problem
+from intermodel.concepts.result import merge
 from intermodel.concepts.rotation import Rotation, random_rotation, rotate
-from intermodel.concepts.tally import merge, tally
+from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from concepts.conftest import write_manifest, write_segmentation
 from features.conftest import Net, Pictures, loaded, network, run
-from intermodel.concepts.files import index_label_maps, tally_layer
-from intermodel.concepts.streaming import Source, find_levels, join_tallies, tally_stream
+from intermodel.concepts.files import index_label_maps, join_tallies, tally_layer
+from intermodel.concepts.streaming import Source, find_levels, tally_stream
 from intermodel.engine.errors import UserError
 from intermodel.models.load import LoadedModel
 from intermodel.store import Maps

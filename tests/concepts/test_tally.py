@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from intermodel.concepts.iou import iou_matrix
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.reference import loop_tally, product_tally
+from intermodel.concepts.result import Tally, merge
 from intermodel.concepts.sums import Sums
-from intermodel.concepts.tally import Tally, merge, tally, tally_masks
+from intermodel.concepts.tally import tally, tally_masks
 from intermodel.concepts.thresholds import exact_thresholds
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError

@@ -32,6 +32,31 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
         {"analyses/concepts": {"detection": "fdr", "shuffles": 0}},
         [("analyses.concepts.detection", "found fdr", "shuffles: 0", "set shuffles to at least 1")],
     ),
+    "rotations of units without thresholds": (
+        {"analyses/concepts": {"rotations": 1, "masks": "argmax"}},
+        [("analyses.concepts.rotations", "need thresholds", "masks: argmax", "set it to 0")],
+    ),
+    "unknown layer to keep": ({"models/resnet/keep_maps": ["layer5"]}, [("models.resnet.keep_maps", "found 'layer5'")]),
+    "formulas without maps": (
+        {"models/resnet/keep_maps": False, "analyses/unit_matching": {"over": "pooled"}},
+        [("models.resnet.keep_maps", "formulas", "'layer4'", "composition_length to 1")],
+    ),
+    "matching without maps": (
+        {
+            "models/resnet/keep_maps": False,
+            "analyses/unit_matching": {"datasets": ["scenes"]},
+            "analyses/concepts": {"composition_length": 1},
+        },
+        [("models.resnet.keep_maps", "unit matching", "'layer4'", "over to pooled")],
+    ),
+    "interpolated thresholds without maps": (
+        {
+            "models/resnet/keep_maps": [],
+            "analyses/unit_matching": {"over": "pooled"},
+            "analyses/concepts": {"composition_length": 1, "thresholds": "hazen"},
+        },
+        [("models.resnet.keep_maps", "hazen needs stored maps", "to exact")],
+    ),
     "misspelt top key": ({"modles": {}}, [("modles", "unknown key", "did you mean 'models'?")]),
     "misspelt key": ({"analyses/concepts": {"tial": 0.1}}, [("analyses.concepts.tial", "did you mean 'tail'?")]),
     "key in the wrong part": (

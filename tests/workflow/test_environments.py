@@ -27,6 +27,7 @@ OPTIONAL = {
     ("concepts", "torchvision"): "galleries need masks, which no torchvision data set has",
     ("concepts", "torch"): "of the preprocessing only the geometry is used",
     ("lce", "torch"): "the same, to read tallies",
+    ("lce", "numba"): "tallies are read, not made",
     ("unit_matching", "torchvision"): "galleries need maps, which are kept of data sets with masks",
     ("unit_matching", "torch"): "of the preprocessing only the geometry is used",
 }

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import Labels, assign_labels
-from intermodel.concepts.tally import Tally
+from intermodel.concepts.result import Tally
 from intermodel.engine.errors import UserError
 
 # A fixed IoU, or the one at which wrong pairings promise a share of false discoveries.

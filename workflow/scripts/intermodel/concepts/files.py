@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -14,11 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.largest import Largest, threshold_of
 from intermodel.concepts.patterns import ImagePatterns, Patterns, image_patterns
+from intermodel.concepts.result import Tally, merge
 from intermodel.concepts.rotation import Rotation, random_rotation, rotate, rotation_names
 from intermodel.concepts.sums import Sums, folds_of
-from intermodel.concepts.tally import BATCH_VALUES, Tally, tally
 from intermodel.concepts.thresholds import Rule, excess, unit_thresholds
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
@@ -30,6 +29,7 @@ from intermodel.store import (
     create,
     open_file,
     plain_attributes,
+    read_attributes,
     read_strings,
     require,
     write_attributes,
@@ -144,6 +144,8 @@ def tally_layer(
     UserError
         If maps and patterns were made from different states of the data set, or the maps cannot be tallied.
     """
+    from intermodel.concepts.tally import tally  # compiled, which those who only read tallies do without
+
     with (
         Maps(maps) as source,
         open_patterns(patterns) as (known, about),
@@ -199,6 +201,9 @@ def rotated_thresholds(maps: Maps, tail: float, count: int) -> list[Rotation]:
 
     Reads the maps once, image by image; holds what `Largest` says for each rotation.
     """
+    from intermodel.concepts.largest import Largest, threshold_of
+    from intermodel.concepts.tally import BATCH_VALUES
+
     images, units, height, width = maps.shape
     matrices = [random_rotation(units, name) for name in rotation_names(maps.attributes, count)]
     keep = excess(tail, images * height * width) + 1 if count else 0
@@ -294,6 +299,21 @@ def read_tally(path: PathLike) -> Tally:
             file["top_maps"][...].astype(np.float32),
             _read_sums(file["rotated"]),
         )
+
+
+def join_tallies(parts: Sequence[PathLike], path: PathLike, top_images: int) -> None:
+    """Add the tallies of all shards of a data set, in order, made with the label maps of all its images."""
+    about = [read_attributes(part) for part in parts]
+    if any(other != about[0] for other in about[1:]):
+        raise UserError(f"{parts[0]} and the other shards' tallies do not belong together; delete them and run again.")
+    with open_file(parts[0]) as file:
+        ids, attributes = read_strings(file["index"]), plain_attributes(file)
+    whole = merge([read_tally(part) for part in parts], top_images, of_one=True)
+    if whole.folds.images.sum() != len(ids):
+        raise UserError(
+            f"The shards of {path} hold {whole.folds.images.sum()} of {len(ids)} images; delete them and run again."
+        )
+    write_tally(path, whole, ids, **{name: value for name, value in attributes.items() if name != "complete"})
 
 
 def _patterns_of(

@@ -16,8 +16,8 @@ from intermodel.concepts.files import open_patterns, read_tally, visible_boxes
 from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import assign_labels
 from intermodel.concepts.patterns import label_mask
+from intermodel.concepts.result import Tally
 from intermodel.concepts.scores import read_scores
-from intermodel.concepts.tally import Tally
 from intermodel.concepts.upsampling import geometry, upsample
 from intermodel.plotting import DOUBLE, category_color, inches, use_style
 from intermodel.store import PathLike, align, open_file, read_attributes, read_strings

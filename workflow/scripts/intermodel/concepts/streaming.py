@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from intermodel.concepts.files import open_patterns, read_tally, visible_boxes, write_tally
+from intermodel.concepts.files import open_patterns, visible_boxes, write_tally
 from intermodel.concepts.largest import Largest, threshold_of
 from intermodel.concepts.rotation import Rotation, random_rotation, rotate, rotation_names
-from intermodel.concepts.tally import RunningTally, merge
+from intermodel.concepts.tally import RunningTally
 from intermodel.concepts.thresholds import excess
 from intermodel.engine.errors import UserError
 from intermodel.engine.shards import images_of
@@ -37,8 +37,6 @@ from intermodel.store import (
     create,
     open_file,
     plain_attributes,
-    read_attributes,
-    read_strings,
     require,
 )
 
@@ -218,21 +216,6 @@ def tally_stream(
                 running[name].add(first, result.maps.astype(np.float32))
     for name, path in paths.items():
         write_tally(path, running[name].result(), ids, **attributes[name])
-
-
-def join_tallies(parts: Sequence[PathLike], path: PathLike, top_images: int) -> None:
-    """Add the tallies of all shards of a data set, in order."""
-    about = [read_attributes(part) for part in parts]
-    if any(other != about[0] for other in about[1:]):
-        raise UserError(f"{parts[0]} and the other shards' tallies do not belong together; delete them and run again.")
-    with open_file(parts[0]) as file:
-        ids, attributes = read_strings(file["index"]), plain_attributes(file)
-    whole = merge([read_tally(part) for part in parts], top_images, of_one=True)
-    if whole.folds.images.sum() != len(ids):
-        raise UserError(
-            f"The shards of {path} hold {whole.folds.images.sum()} of {len(ids)} images; delete them and run again."
-        )
-    write_tally(path, whole, ids, **{name: value for name, value in attributes.items() if name != "complete"})
 
 
 def _pass(source: Source, network: Ready, span: range, dtypes: Mapping[str, torch.dtype]) -> Any:

@@ -11,9 +11,9 @@ from intermodel.concepts.chance import Chance, Detection, chance, detection_thre
 from intermodel.concepts.iou import Denominator, iou_intervals, iou_matrix
 from intermodel.concepts.labels import CONVENTIONS, Labels, assign_labels, detectors, units_per_concept
 from intermodel.concepts.reachability import highest_iou
+from intermodel.concepts.result import Tally
 from intermodel.concepts.stability import label_stability
 from intermodel.concepts.sums import Sums
-from intermodel.concepts.tally import Tally
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.statistics.jackknife import Jackknife, jackknife_interval
 

@@ -9,7 +9,6 @@ their id, so that intervals (leave out one fold) need no second pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +17,12 @@ from numpy.typing import NDArray
 from intermodel.concepts.activity import activity, given
 from intermodel.concepts.counter import Counter
 from intermodel.concepts.patterns import Patterns
+from intermodel.concepts.result import Tally
 from intermodel.concepts.rotation import Rotation, rotate
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.thresholds import check_finite
 from intermodel.concepts.top import Top
 from intermodel.concepts.upsampling import geometry
-from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 
 # Values of maps and pixels of label maps held at a time; they bound the memory and do not change the result.
@@ -44,44 +43,6 @@ class ImageMaps(Protocol):
     def images(self, start: int, stop: int) -> NDArray[np.float32]:
         """Maps of some images."""
         ...
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Counts of one layer on one data set.
-
-    Attributes
-    ----------
-    vocabulary
-        The labels.
-    threshold
-        (U,) float64 threshold of each unit; NaN where masks are not made by thresholds.
-    folds
-        `Sums` with the folds on the leading axis.
-    shuffled
-        `Sums` of the wrong pairings on the leading axis (none: length 0).
-    top_images, top_values
-        (U, k) int32 rows of the images with the largest spatial maxima, and float32 maxima, largest first.
-    top_maps
-        (U, k, h, w) float32 raw maps of the unit on those images; without thresholds what they exceed the largest of
-        the other units by.
-    rotated
-        `Sums` of randomly rotated units, with their own thresholds, with the rotations on the leading axis.
-    """
-
-    vocabulary: Vocabulary
-    threshold: NDArray[np.float64]
-    folds: Sums
-    shuffled: Sums
-    top_images: NDArray[np.int32]
-    top_values: NDArray[np.float32]
-    top_maps: NDArray[np.float32]
-    rotated: Sums
-
-    @property
-    def units(self) -> int:
-        """Number of units."""
-        return len(self.threshold)
 
 
 def images_held(shape: tuple[int, int, int, int], size: tuple[int, int]) -> int:
@@ -267,35 +228,6 @@ def tally_masks(
         np.zeros((units, 0, 0, 0), dtype=np.float32),
         counter.folds.none(),
     )
-
-
-def merge(tallies: Sequence[Tally], top_images: int = 8, *, of_one: bool = False) -> Tally:
-    """Add tallies of disjoint images, made with the same thresholds; rows of images count through in that order.
-
-    Of the strongest images of each unit `top_images` are kept, at most as many as the parts hold. Control tallies pair
-    images within each part only, so their sums are not those of one tally of all images, unless the parts are `of_one`
-    data set: made with the label maps of all its images, so that rows are those of the whole already.
-
-    Raises
-    ------
-    UserError
-        If thresholds or vocabularies differ.
-    """
-    first = tallies[0]
-    for other in tallies[1:]:
-        if not np.array_equal(first.threshold, other.threshold, equal_nan=True):
-            raise UserError("The tallies were made with different thresholds; only tallies of one layer can be added.")
-        if first.vocabulary.names != other.vocabulary.names:
-            raise UserError("The tallies have different tables of concepts; only tallies of one data set can be added.")
-    folds, shuffled, rotated = first.folds, first.shuffled, first.rotated
-    for other in tallies[1:]:
-        folds, shuffled, rotated = folds + other.folds, shuffled + other.shuffled, rotated + other.rotated
-    top = Top(first.units, top_images)
-    begin = 0
-    for part in tallies:
-        top.merge(part.top_images + (0 if of_one else begin), part.top_values, part.top_maps)
-        begin += int(part.folds.images.sum())
-    return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values, top.maps, rotated)
 
 
 def _margin(block: NDArray[np.floating]) -> NDArray[np.floating]:

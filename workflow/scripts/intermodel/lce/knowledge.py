@@ -13,7 +13,7 @@ from intermodel.concepts.chance import Detection, detection_threshold
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import assign_labels
-from intermodel.concepts.tally import Tally
+from intermodel.concepts.result import Tally
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
 from intermodel.engine.seeds import derive_seed

@@ -149,6 +149,37 @@ def _concepts(study: Study) -> Iterator[Problem]:
             "found fdr, which compares with shuffled pairings, and shuffles: 0; set shuffles to at least 1",
         )
 
+    if concepts.rotations and concepts.masks == "argmax":
+        yield Problem("analyses.concepts.rotations", "rotated units need thresholds, found masks: argmax; set it to 0")
+    for model in study.models:
+        yield from _maps(study, model)
+
+
+def _maps(study: Study, model: str) -> Iterator[Problem]:
+    """What reads maps of layers whose maps are not stored."""
+    path, layers, streamed = f"models.{model}.keep_maps", study.layers(model), study.streamed(model)
+    kept = study.models[model].keep_maps
+    unknown = [layer for layer in kept if layer not in layers] if isinstance(kept, list) else []
+    for layer in unknown:
+        yield Problem(path, f"found {layer!r}; {nearest(layer, layers)}")
+    concepts, matching = study.analyses.concepts, study.analyses.unit_matching
+    if unknown or not streamed or not study.datasets_for("concepts"):
+        return
+    if concepts.thresholds == "hazen":
+        yield Problem(path, "thresholds: hazen needs stored maps; set analyses.concepts.thresholds to exact")
+    if concepts.composition_length > 1 and layers[-1] in streamed:
+        yield Problem(
+            path,
+            f"the formulas of concepts need the maps of {layers[-1]!r}; keep them, or set "
+            "analyses.concepts.composition_length to 1",
+        )
+    matched = matching.layers.get(model, layers[-1])
+    if matching.over == "maps" and study.datasets_for("unit_matching") and matched in streamed:
+        yield Problem(
+            path,
+            f"unit matching needs the maps of {matched!r}; keep them, or set analyses.unit_matching.over to pooled",
+        )
+
 
 def _similarity(study: Study) -> Iterator[Problem]:
     similarity = study.analyses.similarity

@@ -156,7 +156,7 @@ class _Run:
     def is_new(self, dataset: str, model: str, layer: str) -> bool:
         """Whether the features of a layer are to be made."""
         files = [self.paths.features(dataset, model, layer)]
-        if self.uses("concepts", dataset):
+        if self.uses("concepts", dataset) and layer in self.study.kept(model):
             files.append(self.paths.maps(dataset, model, layer))
         return self.is_untrained(model) or not all(self.exists(file) for file in files)
 
@@ -220,7 +220,7 @@ class _Run:
         for layer in self.study.layers(model):
             units, height, width = self.networks[model].shapes[layer] if model in self.networks else (0, 0, 0)
             files[self.paths.features(dataset, model, layer)] = units * 4
-            if self.uses("concepts", dataset):
+            if self.uses("concepts", dataset) and layer in self.study.kept(model):
                 files[self.paths.maps(dataset, model, layer)] = units * height * width * 2
         anew, shards = self.is_untrained(model), self.study.datasets[dataset].shards
         files = {file: size for file, size in files.items() if anew or not self.exists(file)}
@@ -241,7 +241,12 @@ class _Run:
             self.touched |= {("concepts", dataset), ("lce", dataset)}
             units, height, width = self.networks[model].shapes[layer]
             concepts = self.study.analyses.concepts
-            active = images * units * self.datasets[dataset].pixels * concepts.tail * (1 + concepts.shuffles)
+            pairings = 1 + concepts.shuffles + concepts.rotations
+            active = images * units * self.datasets[dataset].pixels * concepts.tail * pairings
+            if layer == next(iter(self.study.streamed(model)), None):
+                # Two passes of the network serve all layers whose maps are not stored.
+                passes = 2 * (START_NETWORK + images * self.networks[model].seconds)
+                yield Cost("", 2 * images, 2, passes)
             seconds = active * ACTIVE_PIXEL + images * units * height * width * MAP_VALUE
             yield Cost("", 0, 1, START_ARRAYS + seconds, units * 2**12)
         named_layer = self.study.analyses.clip_dissect.layers.get(model, self.study.layers(model)[-1])

@@ -23,6 +23,8 @@ SUFFIXES = (
         ".part.h5",
         ".maps.h5",
         ".basis.h5",
+        ".levels.h5",
+        ".part-tally.h5",
         ".auroc.h5",
         ".compositions.h5",
         ".h5",

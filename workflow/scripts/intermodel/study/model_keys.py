@@ -169,6 +169,11 @@ class Model(Keys):
         min_length=1,
         description="Layers, shallow to deep, named as named_modules() names them; `make layers` lists them.",
     )
+    keep_maps: bool | list[str] = Field(
+        True,
+        description="Layers whose maps are stored (true: all, false: none). The network sees the images twice more for "
+        "the concepts of the others; see docs/scaling.md.",
+    )
     preprocessing: Preprocessing | None = Field(None, description="Default: what timm records for the weights.")
     tokens: Tokens = Field(Tokens(), description="Token layout of transformers.")
     layout: Literal["auto", "channels_first", "channels_last"] = Field(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from intermodel.engine.shards import shard_path
+
 # Stands between the two model names of a pair file, and is therefore forbidden inside names.
 PAIR = "__"
 
@@ -45,6 +47,14 @@ class Paths:
     def tally(self, dataset: str = "{dataset}", model: str = "{model}", layer: str = "{layer}") -> str:
         """Concept tally of one layer."""
         return f"{self.results}/concepts/{dataset}/{model}/{layer}.h5"
+
+    def levels(self, dataset: str, model: str, layer: str, number: int, count: int) -> str:
+        """Largest activations of one layer in one shard of a data set, where maps are not stored."""
+        return shard_path(f"{self.results}/concepts/{dataset}/{model}/{layer}.levels.h5", number, count)
+
+    def part_tally(self, dataset: str, model: str, layer: str, number: int, count: int) -> str:
+        """Concept tally of one layer in one shard of a data set, where maps are not stored."""
+        return shard_path(f"{self.results}/concepts/{dataset}/{model}/{layer}.part-tally.h5", number, count)
 
     def auroc(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
         """How well each unit's mean activation tells each concept, all layers of a model."""

@@ -66,6 +66,15 @@ class Study(schema.StudyKeys):
         """Layers of a model, shallow to deep."""
         return list(self.models[model].layers)
 
+    def kept(self, model: str) -> list[str]:
+        """Layers of a model whose maps are stored, shallow to deep."""
+        kept = self.models[model].keep_maps
+        return [layer for layer in self.layers(model) if kept is True or (kept is not False and layer in kept)]
+
+    def streamed(self, model: str) -> list[str]:
+        """Layers of a model whose maps are not stored."""
+        return [layer for layer in self.layers(model) if layer not in self.kept(model)]
+
     def pairs(self) -> list[tuple[str, str]]:
         """All (a, b) of models with a <= b, a model with itself included."""
         names = sorted(self.models)
@@ -105,7 +114,7 @@ class Study(schema.StudyKeys):
     def model_spec(self, model: str) -> str:
         """What a network is and how images enter it, as JSON, without what only concerns figures."""
         spec = self.models[model].model_dump(
-            mode="json", exclude={"title", "family", "citation", "control", "layers", "weights"}
+            mode="json", exclude={"title", "family", "citation", "control", "layers", "keep_maps", "weights"}
         )
         weights = self.models[model].weights
         # Weights that the study trains are told by their file, an input of the job.
