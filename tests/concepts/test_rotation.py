@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from concepts.samples import ArrayMaps, problem
+import pytest
+from concepts.conftest import MODELS, SETTINGS, Folder
+from concepts.samples import ArrayMaps, problem, vocabulary
+from intermodel.concepts.fan_in import write_tables
+from intermodel.concepts.files import read_tally, tally_layer
+from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.result import merge
 from intermodel.concepts.rotation import Rotation, random_rotation, rotate
+from intermodel.concepts.survival import survival
 from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
+from intermodel.store import read_table
+
+pytestmark = pytest.mark.filterwarnings("ignore:Only .* activations:UserWarning")
 
 
 def test_rotations_are_orthogonal_and_follow_their_name() -> None:
@@ -54,3 +64,35 @@ def test_rotated_units_are_tallied_as_units() -> None:
     assert len(case.tally().rotated) == 0
     twice = merge([result, result])
     np.testing.assert_array_equal(twice.rotated.unit_area, 2 * result.rotated.unit_area)
+
+
+def test_units_that_are_labels_lose_them_when_rotated() -> None:
+    generator = np.random.default_rng(0)
+    words = vocabulary(8, categories=("object",))
+    layers = generator.integers(1, 9, (60, 1, 12, 12))
+    # Unit u is label u: every unit detects, a mixture of eight of them knows less.
+    maps = (layers == np.arange(1, 9)[None, :, None, None]).astype(np.float32)
+    matrix = random_rotation(8, "a")
+    level = exact_thresholds(rotate(maps, matrix).swapaxes(0, 1).reshape(8, -1), 0.02)
+    same = Rotation(np.eye(8, dtype=np.float32), np.full(8, 0.5))
+    result = tally(
+        ArrayMaps(maps), label_patterns(layers, words), np.full(8, 0.5), rotations=[same, Rotation(matrix, level)]
+    )
+    found = survival(result, 0.9)
+    assert found is not None
+    assert (found.detectors[0], found.concepts[0]) == (8, 8)
+    assert found.detectors[1] < 8 and found.concepts[1] <= found.detectors[1]
+    assert survival(replace(result, rotated=result.rotated.none()), 0.9) is None
+
+
+def test_tables_and_findings_tell_of_rotations(tallied: Folder, tmp_path: Path) -> None:
+    tally_layer(
+        tallied.maps("seer", "late"), tallied.path / "patterns.h5", tmp_path / "late.h5", **SETTINGS | {"rotations": 2}
+    )
+    write_tables([tmp_path / "late.h5"], MODELS, tmp_path)
+    table = read_table(tmp_path / "summary.csv", ("model", "layer"))
+    found = survival(read_tally(tmp_path / "late.h5"), 0.04)
+    assert found is not None
+    assert table["concepts_rotated"] == found.concepts.mean() and table["detectors_rotated"] == found.detectors.mean()
+    statement = next(text for text in (tmp_path / "findings.csv").read_text().splitlines() if "rotation" in text)
+    assert f"Seer {int(table['concepts'][0])} with its own axes, {found.concepts.mean():.3g} rotated" in statement

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from intermodel.concepts.files import write_tally
-from intermodel.concepts.sums import Sums
 from intermodel.concepts.result import Tally
+from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lce"

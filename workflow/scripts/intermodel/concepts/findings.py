@@ -37,7 +37,13 @@ def findings(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     if not trained:
         return []
     statements = {
-        "summary.csv": [*_most(trained), *_against_controls(trained, controls), *_against_chance(main), *_at_fdr(main)],
+        "summary.csv": [
+            *_most(trained),
+            *_against_controls(trained, controls),
+            *_against_chance(main),
+            *_at_fdr(main),
+            *_rotated(main),
+        ],
         "concepts.csv": [*_only_one(trained, controls), *_shared(trained, controls), *_reach(trained)],
         "units.csv": [*_categories(main), *_stability(trained), *_without_thresholds(main)],
         "compositions.csv": _by_formulas(main),
@@ -125,6 +131,21 @@ def _at_fdr(main: Sequence[Layer]) -> list[str]:
     return [
         f"Units that know something about their concept, counted above the IoU from which at most "
         f"{judged[0].concepts.fdr:.0%} false discoveries are to be expected: {'; '.join(parts)}."
+    ]
+
+
+def _rotated(main: Sequence[Layer]) -> list[str]:
+    """What any basis of the same space detects as well."""
+    parts = [
+        f"{layer.title} {_concepts(layer)} with its own axes, {rotated.concepts.mean():.3g} rotated"
+        for layer in main
+        if (rotated := layer.concepts.rotated) is not None
+    ]
+    if not parts:
+        return []
+    return [
+        f"Different concepts before and after a random rotation of the units: {'; '.join(parts)}. What survives is a "
+        "property of the space, the rest of its axes."
     ]
 
 

@@ -14,6 +14,7 @@ from intermodel.concepts.reachability import highest_iou
 from intermodel.concepts.result import Tally
 from intermodel.concepts.stability import label_stability
 from intermodel.concepts.sums import Sums
+from intermodel.concepts.survival import Survival, survival
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.statistics.jackknife import Jackknife, jackknife_interval
 
@@ -57,6 +58,8 @@ class LayerConcepts:
         A unit is a detector above it.
     fdr, iou_at_fdr
         A share of false discoveries, and the IoU above which no more are to be expected (NaN without wrong pairings).
+    rotated
+        What randomly rotated units detect; None if they were left out.
     """
 
     vocabulary: Vocabulary
@@ -78,6 +81,7 @@ class LayerConcepts:
     iou_threshold: float
     fdr: float
     iou_at_fdr: float
+    rotated: Survival | None
 
     @property
     def dead(self) -> NDArray[np.bool_]:
@@ -196,6 +200,7 @@ def layer_concepts(
         iou_threshold,
         fdr,
         np.nan if by_chance is None else iou_at(fdr, labels.iou, by_chance.best),
+        survival(tally, iou_threshold, denominator),
     )
 
 

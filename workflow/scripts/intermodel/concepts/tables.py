@@ -261,6 +261,11 @@ def _summary(layer: Layer, any_composed: bool) -> Row:
         "mean_iou": float(result.labels.iou.mean()) if units else None,
         "max_iou": float(result.labels.iou.max(initial=0.0)),
     }
+    if result.rotated is not None:
+        row |= {
+            "detectors_rotated": float(result.rotated.detectors.mean()),
+            "concepts_rotated": float(result.rotated.concepts.mean()),
+        }
     if layer.scores is not None:
         row |= {
             "auroc_units": int((layer.scores.concept >= 0).sum()),
