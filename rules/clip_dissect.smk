@@ -134,7 +134,7 @@ rule summarise_dissections:
         mem_mb=growing(2000, 4),
         runtime=lasting(30),
     params:
-        models=lambda wildcards: STUDY.describe(),
+        models=lambda wildcards: STUDY.titles(),
         layers=NAMED_LAYER,
         code=code_of("summarise_dissections.py"),
     message:
@@ -171,7 +171,7 @@ rule plot_dissections:
         mem_mb=growing(1500, 4),
         runtime=lasting(30),
     params:
-        models=lambda wildcards: STUDY.describe(),
+        models=lambda wildcards: STUDY.titles(),
         layers=NAMED_LAYER,
         code=code_of("plot_dissections.py"),
     message:

@@ -63,7 +63,7 @@ rule summarise_matches:
         mem_mb=growing(1000, 8),
         runtime=lasting(30),
     params:
-        models=lambda wildcards: STUDY.describe(),
+        models=lambda wildcards: STUDY.titles(),
         layers=MATCHED_LAYER,
         group_models=STUDY.analyses.unit_matching.group_models,
         code=code_of("summarise_matches.py"),
@@ -119,7 +119,7 @@ rule plot_matches:
         mem_mb=growing(2000),
         runtime=lasting(60),
     params:
-        models=lambda wildcards: STUDY.describe(),
+        models=lambda wildcards: STUDY.titles(),
         layers=MATCHED_LAYER,
         dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
         settings=STUDY.settings("unit_matching", "group_models", "gallery_groups"),

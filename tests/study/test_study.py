@@ -246,6 +246,14 @@ def test_the_workflow_starts_without_heavy_packages() -> None:
     assert result.stdout == "[]\n"
 
 
+def test_titles_do_not_depend_on_layers(small: Small) -> None:
+    one = load_study(small())
+    fewer = load_study(small({"models/resnet/layers": ["layer1"]}))
+    assert one.titles() == fewer.titles()
+    assert one.describe() != fewer.describe()
+    assert {entry["name"] for entry in json.loads(one.titles())["models"]} == set(one.models)
+
+
 def test_a_study_in_a_few_lines(small: Small) -> None:
     loaded = load_study(small({"analyses/similarity": {"datasets": ["shifted"]}}))
     assert summary(loaded).splitlines() == [

@@ -323,7 +323,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[tuple[str, ...]]]] = {
         {"models/vit": REMOVED, "analyses/unit_matching": {"datasets": ["scenes"]}},
         [("analyses.unit_matching.datasets", "at least two models, found one")],
     ),
-    "matching without maps": (
+    "matching on a data set without maps": (
         {"analyses/concepts": {"datasets": ["scenes"]}, "analyses/unit_matching": {"datasets": ["shifted"]}},
         [("analyses.unit_matching.datasets", "no maps of 'shifted' are kept", "set over: pooled")],
     ),

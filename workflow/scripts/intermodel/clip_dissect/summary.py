@@ -29,7 +29,7 @@ class Models:
 
 
 def read_models(description: str, layers: Mapping[str, str]) -> Models:
-    """Models of a study from its description (JSON text of `Study.describe`) and the layer of each."""
+    """Models of a study from its description (JSON text of `Study.titles`) and the layer of each."""
     entries = json.loads(description)["models"]
     return Models(
         titles={entry["name"]: entry["title"] for entry in entries},

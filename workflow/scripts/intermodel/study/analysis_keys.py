@@ -235,8 +235,8 @@ class Lce(Keys):
     linkage: Literal["average", "ward"] = Field("average", description="How clusters are joined (ward: euclidean).")
     clusters: Positive | Literal["auto"] = Field(
         "auto",
-        description="Number of clusters, at most the number of models; auto: the largest silhouette among the numbers that "
-        "are stable when images are drawn again.",
+        description="Number of clusters, at most the number of models; auto: the largest silhouette among the numbers "
+        "that are stable when images are drawn again.",
     )
     bootstrap: Annotated[int, Field(ge=100)] = Field(400, description="Bootstrap draws over folds of images.")
     splits: Annotated[int, Field(ge=20)] = Field(200, description="Random halvings of the folds for the noise floor.")

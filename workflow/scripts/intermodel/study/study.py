@@ -156,6 +156,12 @@ class Study(schema.StudyKeys):
             }
         )
 
+    def titles(self) -> str:
+        """Names and titles of all models and which are controls, for what further layers do not change, as JSON."""
+        keys = ("name", "title", "control")
+        entries = json.loads(self.describe())["models"]
+        return _json({"models": [{key: entry[key] for key in keys} for entry in entries]})
+
     def describe(self) -> str:
         """Names, titles, families and layers of all models, for what compares them on one data set, as JSON."""
         return _json(

@@ -12,7 +12,7 @@ from intermodel.unit_matching.tables import edges, group_rows, match_rows, pair_
 
 
 def read_models(description: str, layers: Mapping[str, str]) -> Models:
-    """Models of a study from its description (JSON text of `Study.describe`) and the layer of each that is matched."""
+    """Models of a study from its description (JSON text of `Study.titles`) and the layer of each that is matched."""
     entries = json.loads(description)["models"]
     return Models(
         titles={entry["name"]: entry["title"] for entry in entries},
