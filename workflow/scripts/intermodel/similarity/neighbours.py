@@ -118,7 +118,7 @@ def _ranked(similarity: NDArray[np.float64], first: int, best: NDArray[np.int64]
     """
     images = (1 << IMAGE_BITS) - 1 - np.arange(first, first + similarity.shape[1])
     if best.shape[1] < wanted:
-        return (np.rint(similarity / TIE).astype(np.int64) << IMAGE_BITS) + images
+        return np.asarray((np.rint(similarity / TIE).astype(np.int64) << IMAGE_BITS) + images)
     least = (best.min(axis=1) >> IMAGE_BITS) * TIE
     row, column = np.nonzero(similarity > least[:, None] - TIE)
     count = np.bincount(row, minlength=len(similarity))
