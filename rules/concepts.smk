@@ -97,9 +97,17 @@ for dataset in STUDY.datasets_for("concepts"):
                         for layer in STREAMED
                     ],
                 log:
-                    PATHS.log("find_levels", dataset, f"{model}.{number}"),
+                    PATHS.log(
+                        "find_levels",
+                        dataset,
+                        f"{model}.new.{number}-of-{len(SHARDS)}",
+                    ),
                 benchmark:
-                    PATHS.benchmark("find_levels", dataset, f"{model}.{number}")
+                    PATHS.benchmark(
+                        "find_levels",
+                        dataset,
+                        f"{model}.new.{number}-of-{len(SHARDS)}",
+                    )
                 conda:
                     "../envs/features.yaml"
                 threads: 1
@@ -154,9 +162,17 @@ for dataset in STUDY.datasets_for("concepts"):
                         for layer in STREAMED
                     ],
                 log:
-                    PATHS.log("stream_tallies", dataset, f"{model}.{number}"),
+                    PATHS.log(
+                        "stream_tallies",
+                        dataset,
+                        f"{model}.new.{number}-of-{len(SHARDS)}",
+                    ),
                 benchmark:
-                    PATHS.benchmark("stream_tallies", dataset, f"{model}.{number}")
+                    PATHS.benchmark(
+                        "stream_tallies",
+                        dataset,
+                        f"{model}.new.{number}-of-{len(SHARDS)}",
+                    )
                 conda:
                     "../envs/features.yaml"
                 threads: 1
