@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from clip_dissect.conftest import WORDS
-from copied_code import copy_code
 from intermodel.store import read_table
+from small_project import SmallProject
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 OTHERS = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
@@ -22,32 +19,16 @@ OTHERS = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
 pytestmark = pytest.mark.workflow
 
 
-class Project:
-    """A copy of the workflow's code with two untrained networks on a few images."""
+class Project(SmallProject):
+    """Two untrained networks on a few images."""
 
     def __init__(self, folder: Path, **clip: Any) -> None:
-        self.folder = folder
-        copy_code(folder)
         tiny = yaml.safe_load(TINY.read_text())
-        self.study = tiny | {
+        study = {
             "models": {name: tiny["models"][name] for name in ("untrained", "vit")},
             "analyses": {name: {"datasets": []} for name in OTHERS} | {"clip_dissect": clip},
         }
-
-    def snakemake(self, *arguments: str, code: int = 0) -> str:
-        path = self.folder / "study.yaml"
-        path.write_text(yaml.safe_dump(self.study, sort_keys=False))
-        result = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments, "--configfile", str(path), "--cores", "2"],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-        output = result.stdout + result.stderr
-        assert result.returncode == code, output
-        return output
+        super().__init__(folder, tiny | study, cores=2)
 
 
 @pytest.fixture(scope="module")

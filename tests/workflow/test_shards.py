@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from copied_code import copy_code
 from features.test_shards import same
 from intermodel import store
 from intermodel.engine.errors import UserError
+from small_project import SmallProject
 
 TINY = Path(__file__).with_name("tiny.yaml")
 ANALYSES = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce")
@@ -24,12 +20,11 @@ ANALYSES = ("concepts", "similarity", "unit_matching", "probe", "quality", "lce"
 pytestmark = pytest.mark.workflow
 
 
-class Project:
-    """A copy of the workflow's code, with one untrained network on images in two shards."""
+class Project(SmallProject):
+    """One untrained network on images in two shards."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        copy_code(folder)
+        super().__init__(folder, {})
         self.reset()
 
     def reset(self) -> None:
@@ -39,33 +34,6 @@ class Project:
             "models": {"vit": tiny["models"]["vit"] | {"layers": ["blocks.0"]}},
             "analyses": {name: {"datasets": []} for name in ANALYSES if name != "concepts"},
         }
-
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        path = self.folder / "study.yaml"
-        path.write_text(yaml.safe_dump(self.study, sort_keys=False))
-        result = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", str(path), "--cores", "1", *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env={name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-            | {"OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-        if check:
-            assert result.returncode == 0, result.stdout + result.stderr
-        return result
-
-    def jobs(self, target: str = "features") -> dict[str, int]:
-        """Names and numbers of the jobs that would run."""
-        result = self.snakemake(target, "--dry-run")
-        output = result.stdout + result.stderr
-        if "Nothing to be done" in output:
-            return {}
-        table = re.search(r"Job stats:\n(.*?)\ntotal", output, re.DOTALL)
-        assert table is not None, output
-        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", table[1], re.MULTILINE))
-        return {name: int(count) for name, count in counts.items() if name not in ("all", "features")}
 
     @property
     def features(self) -> Path:
@@ -111,23 +79,23 @@ def test_the_results_are_those_of_one_shard_wherever_they_lie(finished: Project,
 
 
 def test_a_finished_study_has_nothing_to_do(project: Project) -> None:
-    assert project.jobs() == {}
+    assert project.jobs("features") == {}
 
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_what_is_finished_keeps_its_shards(project: Project, shards: int) -> None:
     project.study["datasets"]["scenes"]["shards"] = shards
-    assert project.jobs() == {}
+    assert project.jobs("features") == {}
     project.study["models"]["vit"]["layers"] = ["blocks.0", "norm"]
     new = {f"extract_vit_scenes_new_{number}_of_3": 1 for number in (1, 2, 3)} | {"join_shards": 2}
-    assert project.jobs() == (new if shards == 3 else {"extract_vit_scenes_new": 1})
+    assert project.jobs("features") == (new if shards == 3 else {"extract_vit_scenes_new": 1})
 
 
 def test_a_further_layer_or_model_runs_only_its_own_shards(project: Project) -> None:
     project.study["models"]["vit"]["layers"] = ["blocks.0", "norm"]
     project.study["models"]["other"] = project.study["models"]["vit"] | {"weights": {"source": "random", "seed": 9}}
     passes = [f"extract_{model}_scenes_new_{number}_of_2" for model in ("vit", "other") for number in (1, 2)]
-    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 6}
+    assert project.jobs("features") == dict.fromkeys(passes, 1) | {"join_shards": 6}
 
 
 @pytest.mark.parametrize("change", ["model", "data set", "precision"])
@@ -141,7 +109,7 @@ def test_what_is_made_anew_is_made_in_the_shards_that_are_asked_for_now(project:
         project.study["compute"] = {"precision": "bfloat16"}
     manifest = {"make_manifest_scenes": 1} if change == "data set" else {}
     passes = [f"extract_vit_scenes_new_{number}_of_3" for number in (1, 2, 3)]
-    assert project.jobs() == dict.fromkeys(passes, 1) | {"join_shards": 2} | manifest
+    assert project.jobs("features") == dict.fromkeys(passes, 1) | {"join_shards": 2} | manifest
 
 
 def test_a_lost_shard_is_told_and_only_it_is_made_again(project: Project) -> None:
@@ -151,15 +119,14 @@ def test_a_lost_shard_is_told_and_only_it_is_made_again(project: Project) -> Non
     (project.features / "vit" / "shards" / "2-of-2" / file.name).unlink()
     with pytest.raises(UserError, match=r"of which .*2-of-2/blocks.0.maps.h5 is missing"):
         store.Maps(file)
-    assert project.jobs() == {"extract_vit_scenes_new_2_of_2": 1, "join_shards": 1}
+    assert project.jobs("features") == {"extract_vit_scenes_new_2_of_2": 1, "join_shards": 1}
     project.snakemake("features")
     with store.Maps(file) as maps:
         assert (maps.images(0, 180) == before).all()
-    assert project.jobs() == {}
+    assert project.jobs("features") == {}
 
 
 def test_more_shards_than_images_are_refused(project: Project) -> None:
     project.study["datasets"]["scenes"]["shards"] = 181
-    result = project.snakemake("features", "--dry-run", check=False)
-    assert result.returncode == 1
-    assert "datasets.scenes.shards: found 181, expected at most one for each of 180 images" in result.stderr
+    output = project.snakemake("features", "--dry-run", code=1)
+    assert "datasets.scenes.shards: found 181, expected at most one for each of 180 images" in output

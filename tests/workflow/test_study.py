@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from copied_code import copy_code
 from opened_page import use_page
+from small_project import SmallProject
 
 TINY = Path(__file__).with_name("tiny.yaml")
 
 pytestmark = pytest.mark.workflow
 
 
-class Project:
-    """A copy of the workflow's code beside the results of the tiny study, so that tests may edit both."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        copy_code(folder)
-        self.study = yaml.safe_load(TINY.read_text())
-
-    def snakemake(self, *arguments: str, code: int = 0) -> str:
-        path = self.folder / "study.yaml"
-        path.write_text(yaml.safe_dump(self.study, sort_keys=False))
-        result = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", str(path), "--cores", "2", *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-        output = result.stdout + result.stderr
-        assert result.returncode == code, output
-        return output
-
-    def jobs(self) -> dict[str, int]:
-        """Names and numbers of the jobs that would run, without the targets that only collect."""
-        output = self.snakemake("all", "--dry-run")
-        if "Nothing to be done" in output:
-            return {}
-        table = re.search(r"Job stats:\n(.*?)\ntotal", output, re.DOTALL)
-        assert table is not None, output
-        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", table[1], re.MULTILINE))
-        return {name: int(count) for name, count in counts.items() if name not in TARGETS}
-
-
-TARGETS = {"all", "data", "training", "features", "concepts", "similarity", "unit_matching", "probe", "quality"}
-TARGETS |= {"clip_dissect", "lce", "report"}
 # What compares all models of a data set.
 COMPARISONS = {
     "subsample_similarity": 1,
@@ -76,14 +38,14 @@ PAGE = {"write_report": 1}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("study"))
+def finished(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    project = SmallProject(tmp_path_factory.mktemp("study"), yaml.safe_load(TINY.read_text()), cores=2)
     project.snakemake("all")
     return project
 
 
 @pytest.fixture
-def project(finished: Project) -> Iterator[Project]:
+def project(finished: SmallProject) -> Iterator[SmallProject]:
     """The finished project; whatever a test changes in the study or the code is put back."""
     sources = {path: path.read_text() for path in (finished.folder / "workflow").rglob("*.py")}
     yield finished
@@ -93,24 +55,24 @@ def project(finished: Project) -> Iterator[Project]:
             path.write_text(text)
 
 
-def test_a_finished_study_has_nothing_to_do(project: Project) -> None:
-    assert project.jobs() == {}
+def test_a_finished_study_has_nothing_to_do(project: SmallProject) -> None:
+    assert project.jobs("all") == {}
 
 
-def test_touched_files_and_another_order_change_nothing(project: Project) -> None:
+def test_touched_files_and_another_order_change_nothing(project: SmallProject) -> None:
     for path in [project.folder / "Snakefile", *(project.folder / "rules").iterdir()]:
         path.touch()
     for path in (project.folder / "workflow" / "scripts").rglob("*.py"):
         path.touch()
-    assert project.jobs() == {}
+    assert project.jobs("all") == {}
 
 
-def test_a_further_layer(project: Project) -> None:
+def test_a_further_layer(project: SmallProject) -> None:
     project.study["models"]["vit"]["layers"] = ["blocks.0", "blocks.1", "norm"]
     # Intervals and matches are those of the last layers, which have not changed.
     last = ("subsample_similarity", "summarise_matches", "plot_matches")
     comparisons = {name: count for name, count in COMPARISONS.items() if name not in last}
-    assert project.jobs() == comparisons | PAGE | {
+    assert project.jobs("all") == comparisons | PAGE | {
         "extract_vit_scenes_new": 1,
         "factorise_representation": 1,
         "compare_models": 3,
@@ -121,12 +83,12 @@ def test_a_further_layer(project: Project) -> None:
     }
 
 
-def test_a_further_model(project: Project) -> None:
+def test_a_further_model(project: SmallProject) -> None:
     project.study["models"]["another"] = {
         **project.study["models"]["untrained"],
         "weights": {"source": "random", "seed": 7},
     }
-    assert project.jobs() == COMPARISONS | PAGE | {
+    assert project.jobs("all") == COMPARISONS | PAGE | {
         "extract_another_scenes_new": 1,
         "factorise_representation": 2,
         "compare_models": 4,
@@ -139,11 +101,11 @@ def test_a_further_model(project: Project) -> None:
     }
 
 
-def test_a_further_data_set(project: Project) -> None:
+def test_a_further_data_set(project: SmallProject) -> None:
     project.study["datasets"]["shifted"] = {**project.study["datasets"]["scenes"], "shift": "lighting"}
     for analysis in ("concepts", "unit_matching", "probe", "quality", "lce"):
         project.study["analyses"].setdefault(analysis, {})["datasets"] = ["scenes"]
-    assert project.jobs() == PAGE | {
+    assert project.jobs("all") == PAGE | {
         "make_manifest_shifted": 1,
         "extract_trained_shifted_new": 1,
         "extract_untrained_shifted_new": 1,
@@ -156,26 +118,26 @@ def test_a_further_data_set(project: Project) -> None:
     }
 
 
-def test_a_model_less(project: Project) -> None:
+def test_a_model_less(project: SmallProject) -> None:
     del project.study["models"]["vit"]
-    assert project.jobs() == COMPARISONS | PAGE
+    assert project.jobs("all") == COMPARISONS | PAGE
 
 
-def test_another_threshold_of_the_report_tallies_nothing_again(project: Project) -> None:
+def test_another_threshold_of_the_report_tallies_nothing_again(project: SmallProject) -> None:
     project.study["analyses"]["concepts"]["iou_threshold"] = 0.05
-    assert project.jobs() == PAGE | {"summarise_concepts": 1, "plot_concepts": 1, "embed_models": 1, "plot_lce": 1}
+    assert project.jobs("all") == PAGE | {"summarise_concepts": 1, "plot_concepts": 1, "embed_models": 1, "plot_lce": 1}
 
 
-def test_an_edited_docstring_changes_nothing(project: Project) -> None:
+def test_an_edited_docstring_changes_nothing(project: SmallProject) -> None:
     path = project.folder / "workflow/scripts/intermodel/similarity/pair.py"
     path.write_text(path.read_text().replace('"""', '"""Edited. ', 1) + "\n# A comment.\n")
-    assert project.jobs() == {}
+    assert project.jobs("all") == {}
 
 
-def test_an_edited_function_runs_what_imports_it(project: Project) -> None:
+def test_an_edited_function_runs_what_imports_it(project: SmallProject) -> None:
     path = project.folder / "workflow/scripts/intermodel/similarity/pair.py"
     path.write_text(path.read_text() + "\nEDITED = True\n")
-    jobs = project.jobs()
+    jobs = project.jobs("all")
     assert jobs["compare_models"] == 6
     untouched = ("factorise_representation", "tally_concepts", "probe_model", "extract_vit_scenes_have")
     assert not set(untouched) & set(jobs), jobs
@@ -188,7 +150,7 @@ def test_an_edited_function_runs_what_imports_it(project: Project) -> None:
         ("another model's", "holds layer 'layer4', model 'untrained' where layer 'norm', model 'vit' was expected;"),
     ],
 )
-def test_features_that_are_not_what_their_place_says(finished: Project, damage: str, sentence: str) -> None:
+def test_features_that_are_not_what_their_place_says(finished: SmallProject, damage: str, sentence: str) -> None:
     name = "results/features/scenes/vit/norm.h5"
     path = finished.folder / name
     content, times = path.read_bytes(), path.stat()
@@ -203,13 +165,13 @@ def test_features_that_are_not_what_their_place_says(finished: Project, damage: 
     path.write_bytes(content)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     finished.snakemake(*readers)
-    assert finished.jobs() == {}
+    assert finished.jobs("all") == {}
     assert (finished.folder / basis).read_bytes() == kept
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_report_works_in_a_browser(finished: Project, chromium: str, width: int) -> None:
+def test_the_report_works_in_a_browser(finished: SmallProject, chromium: str, width: int) -> None:
     used = use_page(chromium, finished.folder / "results" / "report" / "index.html", width)
     assert used.problems == []
     assert used.requests == []
@@ -220,14 +182,14 @@ def test_the_report_works_in_a_browser(finished: Project, chromium: str, width: 
     assert not used.wider_than_screen
 
 
-def test_every_link_of_the_report_leads_somewhere(finished: Project) -> None:
+def test_every_link_of_the_report_leads_somewhere(finished: SmallProject) -> None:
     page = finished.folder / "results" / "report" / "index.html"
     links = re.findall(r'href="(?!#|data:)([^"]+)"', page.read_text())
     assert len(links) > 15
     assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
-def test_the_engines_own_report_can_be_made(finished: Project) -> None:
+def test_the_engines_own_report_can_be_made(finished: SmallProject) -> None:
     finished.snakemake("--report", "own.zip")
     with zipfile.ZipFile(finished.folder / "own.zip") as archive:
         names = archive.namelist()
@@ -239,7 +201,7 @@ def test_the_engines_own_report_can_be_made(finished: Project) -> None:
     assert any("(scenes)" in caption for caption in captions)
 
 
-def test_weights_trained_twice_are_the_same(finished: Project) -> None:
+def test_weights_trained_twice_are_the_same(finished: SmallProject) -> None:
     weights = finished.folder / "results" / "training" / "trained.safetensors"
     first = weights.read_bytes()
     finished.snakemake(str(weights.relative_to(finished.folder)), "--force")
