@@ -56,6 +56,15 @@ def test_everything_is_embedded_and_escaped(page: Page, tmp_path: Path) -> None:
     assert "1 warning to read" in html
 
 
+def test_a_figure_comes_after_few_sentences_and_no_sentence_is_lost(page: Page, tmp_path: Path) -> None:
+    sentences = tuple(f"Sentence {number}." for number in range(9))
+    section = replace(page.sections[0], findings=sentences)
+    write_page(replace(page, sections=(section,)), tmp_path / "index.html")
+    html = (tmp_path / "index.html").read_text()
+    assert [html.count(f"<li>{sentence}</li>") for sentence in sentences] == [1] * 9
+    assert html.index("Sentence 4.") < html.index("<summary>4 more</summary>") < html.index("Sentence 5.")
+
+
 def with_costs(page: Page, folder: Path, seconds: float) -> Page:
     path = folder / "report" / "methods" / "timings.csv"
     write_table(path, [{"rule": "tally & co", "cpu_seconds": seconds}, {"rule": "other", "cpu_seconds": 1.0}])

@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 MEDIA = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 # Rows of a table that stand on the page; the CSV file holds all.
 SHOWN_ROWS = 200
+# Sentences of a section that stand before its first figure; a click shows the others.
+SHOWN_FINDINGS = 5
 
 
 def write_page(page: Page, path: str | Path) -> None:
@@ -58,6 +60,7 @@ def write_page(page: Page, path: str | Path) -> None:
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         shown_rows=SHOWN_ROWS,
+        shown_findings=SHOWN_FINDINGS,
     )
     with publish(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
