@@ -104,8 +104,8 @@ def write_maps(path: Path, images: int, units: int) -> None:
             maps[start : start + rows] = np.maximum(generator.standard_normal((rows, units, 14, 14), np.float32), 0)
 
 
-def write_patterns(path: Path, images: int, labels: int) -> None:
-    """Label maps of 112x112 with twenty of the labels in each image, indexed."""
+def write_patterns(path: Path, images: int, labels: int, side: int = 112) -> None:
+    """Label maps of 112x112 with twenty of the labels in each image, indexed; the images have `side` pixels a side."""
     from intermodel.concepts.files import index_label_maps
 
     generator = np.random.default_rng(0)
@@ -113,7 +113,7 @@ def write_patterns(path: Path, images: int, labels: int) -> None:
     ids = names("i", images)
     with create(path.with_name("manifest.h5"), fingerprint="f") as file:
         write_strings(file, "id", ids)
-        file["width"] = file["height"] = np.full(images, 112)
+        file["width"] = file["height"] = np.full(images, side)
     with create(path.with_name("segmentation.h5"), labels=words, categories=["object"], fingerprint="s") as file:
         write_strings(file, "id", ids)
         layers = file.create_dataset("layers", (images, 1, 112, 112), np.uint16, chunks=(1, 1, 112, 112))

@@ -6,6 +6,7 @@ environments from the pip section alone. `make test-environments` runs these tes
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from clip_dissect.conftest import WORDS
 from copied_code import copy_code
 from intermodel.engine.code_hash import imported_packages
 from workflow.test_environments import OPTIONAL, environments, rules
@@ -33,15 +35,28 @@ BASIS = "results/similarity/scenes/trained/layer4.basis.h5"
 
 
 class Project:
-    """A copy of the workflow with a study of two networks, all of whose rules run in their own environments."""
+    """A copy of the workflow with a study of two networks, all of whose rules run in their own environments.
 
-    def __init__(self, folder: Path, conda: Path) -> None:
+    The maps of one layer are not stored, and units are named by a small CLIP model.
+    """
+
+    def __init__(self, folder: Path, conda: Path, clip: tuple[Path, Path]) -> None:
         self.folder, self.conda, self.prefixes = folder, conda, folder / "environments"
         copy_code(folder)
         study = yaml.safe_load(TINY.read_text())
         del study["models"]["vit"]
-        for model in study["models"].values():
-            model["layers"] = ["layer4"]
+        study["models"]["untrained"]["layers"] = ["layer4"]
+        study["models"]["trained"]["keep_maps"] = ["layer4"]
+        (folder / "words.txt").write_text("\n".join(WORDS))
+        configuration, weights = clip
+        study["analyses"]["clip_dissect"] = {
+            "model": str(configuration),
+            "weights": str(weights),
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "words": "words.txt",
+            "top_images": 20,
+            "exemplars": 10,
+        }
         (folder / "study.yaml").write_text(yaml.safe_dump(study))
 
     @property
@@ -83,9 +98,9 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, conda: Path) -> Iterator[Project]:
+def finished(tmp_path_factory: pytest.TempPathFactory, conda: Path, small_clip: tuple[Path, Path]) -> Iterator[Project]:
     """The study, run to its end."""
-    project = Project(tmp_path_factory.mktemp("environments"), conda)
+    project = Project(tmp_path_factory.mktemp("environments"), conda, small_clip)
     isolate = project.folder / "workflow/scripts/intermodel/engine/isolate.py"
     isolate.write_text(isolate.read_text() + NOTE)
     result = project.snakemake("all")
