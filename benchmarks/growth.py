@@ -339,6 +339,7 @@ def draw(found: Sequence[Growth], path: Path) -> None:
     """Processor time and memory against size, one panel for each dimension."""
     import matplotlib.pyplot as plt
     from intermodel.plotting import DOUBLE, PALETTE, inches, save, use_style
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     use_style()
     dimensions = list(dict.fromkeys(growth.dimension for growth in found))
@@ -350,6 +351,12 @@ def draw(found: Sequence[Growth], path: Path) -> None:
             for axis, values in ((axes[0, column], growth.seconds), (axes[1, column], growth.peak)):
                 axis.loglog(growth.sizes, values, label=growth.step, markersize=4, **style)
         axes[1, column].set_xlabel(f"number of {dimension}")
+    for axis in axes.flat:
+        for scale in (axis.xaxis, axis.yaxis):
+            low, high = scale.get_view_interval()
+            scale.set_major_locator(LogLocator(subs=(1,) if high / low > 50 else (1, 2, 5)))
+            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            scale.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("processor time [s]")
     axes[1, 0].set_ylabel("peak memory [MB]")
     handles = {text: handle for axis in axes[0] for handle, text in zip(*axis.get_legend_handles_labels())}
