@@ -212,6 +212,7 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
+    from matplotlib.textpath import TextPath
 
     scenes = [scene for unit in shown for scene in unit.scenes]
     figure: Figure
@@ -234,9 +235,11 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
         ink = "black" if unit.detector else "0.5"
         axes.text(x, y + HEAD - 1, unit.concept, color=ink, fontsize=8, weight="bold")
         axes.text(x + across * side - SEAM, y + HEAD - 1, unit.caption, color=ink, fontsize=6.2, ha="right")
-        # A letter of 6 points takes some 1.05 mm; long formulas are written smaller.
-        size = 6.0 * min(1.0, across * side / (1.05 * max(len(unit.formula), 1)))
-        axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=size)
+        if unit.formula:
+            # A point is 25.4 / 72 mm; long formulas are written smaller.
+            wide = TextPath((0, 0), unit.formula, size=6.0).get_extents().width * 25.4 / 72
+            size = 6.0 * min(1.0, (across * side - SEAM) / wide)
+            axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=size)
         axes.add_patch(Rectangle((x - 1.4, y + head), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
         for position, scene in enumerate(unit.scenes):
             _draw_scene(axes, scene, (x + position * side, y + head, side - SEAM, tall - SEAM))
