@@ -125,6 +125,8 @@ for dataset in STUDY.datasets_for("concepts"):
                     module=PLAN["modules"][model],
                     code=code_of("find_levels.py"),
                     shard=[number, len(SHARDS)],
+                    # Of how to compute, this alone changes results.
+                    precision=STUDY.compute.precision,
                     compute=lambda wildcards, threads: STUDY.compute.model_dump(),
                 message:
                     f"Finding thresholds of {model} on {dataset} without storing maps"
@@ -194,6 +196,8 @@ for dataset in STUDY.datasets_for("concepts"):
                     module=PLAN["modules"][model],
                     code=code_of("stream_tallies.py"),
                     shard=[number, len(SHARDS)],
+                    # Of how to compute, this alone changes results.
+                    precision=STUDY.compute.precision,
                     compute=lambda wildcards, threads: STUDY.compute.model_dump(),
                 message:
                     f"Tallying the concepts of {model} on {dataset} without storing maps"

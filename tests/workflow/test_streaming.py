@@ -32,6 +32,11 @@ def test_tallies_without_stored_maps_are_those_of_stored_maps(tmp_path: Path) ->
     assert not list(tmp_path.glob("results/concepts/**/*.levels.h5"))
     assert not list(tmp_path.glob("results/concepts/**/*.part-tally.h5"))
     streamed = contents(tmp_path / tallies[0])
+    for compute, anew in (({"batch_size": 7, "workers": 0}, 0), ({"precision": "bfloat16"}, 2)):
+        project.study["compute"] = compute
+        passes = [name for name in project.jobs(tallies[0]) if name.startswith(("levels_", "stream_"))]
+        assert len(passes) == 2 * anew
+    project.study["compute"] = {}
     # Changing the mind asks for the maps, and for nothing that is there already.
     assert "Nothing to be done" in project.snakemake(*tallies, "--dry-run")
     project.study["models"]["vit"]["keep_maps"] = True
