@@ -14,7 +14,7 @@ from intermodel.concepts import auroc as module
 from intermodel.concepts.auroc import auroc, auroc_interval, score_layers
 from intermodel.concepts.scores import best_concepts, read_scores
 from intermodel.engine.errors import UserError
-from intermodel.statistics.fdr import benjamini_hochberg
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.store import Maps, create, write_strings
 from scipy.stats import mannwhitneyu
 

@@ -21,7 +21,7 @@ from intermodel.concepts.label_sets import presence
 from intermodel.concepts.scores import Scores, best_concepts, write_layer
 from intermodel.engine.errors import UserError
 from intermodel.statistics.correlation import midranks
-from intermodel.statistics.fdr import benjamini_hochberg
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.store import PathLike, align, create, read_pooled
 
 # Values of images and units that are ranked at a time; bounds the memory.

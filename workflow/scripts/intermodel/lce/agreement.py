@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from intermodel.statistics.correlation import correlate
-from intermodel.statistics.familywise import holm
+from intermodel.statistics.multiple_testing import holm
 from intermodel.statistics.permutation import Mantel, mantel
 
 LCE = "lce"

@@ -23,8 +23,8 @@ from intermodel.lce.projection import scaling
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import Estimate, Resampled, estimate
 from intermodel.lce.vectors import Variant, concept_vectors
-from intermodel.statistics.fdr import benjamini_hochberg
 from intermodel.statistics.intervals import student_p
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.statistics.nulls import TIE
 
 # Concepts that a group's name holds at most, each way.

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from intermodel.engine.errors import UserError
 from intermodel.statistics.correlation import Method
-from intermodel.statistics.fdr import benjamini_hochberg
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.statistics.permutation import CorrelationTest, max_correlation_test
 
 Kind = Literal["fraction", "percent", "unbounded"]

@@ -18,7 +18,7 @@ from intermodel.probe.disagreement_report import disagreement_findings
 from intermodel.probe.files import ProbeOutcome, read_outcome
 from intermodel.probe.findings import findings
 from intermodel.probe.models import Model, read_models
-from intermodel.statistics.fdr import benjamini_hochberg
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 
 PathLike = str | os.PathLike[str]
 Row = dict[str, Any]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.statistics.fdr import benjamini_hochberg
 from intermodel.statistics.jackknife import jackknife_interval
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.statistics.nulls import chance_corrected, p_value
 from intermodel.unit_matching.correlation import Accumulated, Floats, by_position, correlations
 

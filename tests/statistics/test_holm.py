@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from intermodel.statistics.familywise import holm
+from intermodel.statistics.multiple_testing import holm
 
 
 def stepwise(values: list[float], level: float) -> list[bool]:

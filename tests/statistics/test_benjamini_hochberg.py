@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from intermodel.statistics.fdr import benjamini_hochberg
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from scipy.stats import false_discovery_control
 
 
