@@ -31,9 +31,18 @@ LCE_TABLES = [
     "tasks",
     "geometries",
     "agreement",
+    "variants",
     "findings",
     "warnings",
 ]
+# What axes add beyond rotated units, which have no AUROC.
+LCE_TABLES += (
+    ["axes", "axes_map", "axes_distances"]
+    if STUDY.analyses.concepts.rotations and STUDY.analyses.lce.variant != "soft_auroc"
+    else []
+)
+# An AUROC is no sum over images: drawing images again needs more than the tallies.
+RESAMPLED_MODELS = MODELS if STUDY.analyses.lce.variant == "soft_auroc" else []
 LCE_FIGURES = (
     ["map", "distances", "enrichment", "categories", "complementarity"]
     + (["agreement"] if any(LCE_COMPANIONS.values()) else [])
@@ -41,11 +50,44 @@ LCE_FIGURES = (
 )
 
 
+rule resample_auroc:
+    input:
+        features=lambda wildcards: PATHS.features(
+            **wildcards, layer=LCE_LAYER[wildcards.model]
+        ),
+        patterns=PATHS.patterns(),
+    output:
+        PATHS.resampled_auroc(),
+    log:
+        PATHS.log("resample_auroc", "{dataset}", "{model}"),
+    benchmark:
+        PATHS.benchmark("resample_auroc", "{dataset}", "{model}")
+    conda:
+        "../envs/lce.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500, 4),
+        runtime=lasting(120, 60),
+    params:
+        layer=lambda wildcards: LCE_LAYER[wildcards.model],
+        settings=STUDY.settings(
+            *("lce", "bootstrap", "splits", "seed"),
+            folds=STUDY.analyses.concepts.folds,
+        ),
+        code=code_of("resample_auroc.py"),
+    message:
+        "Drawing images again for the AUROC of {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../workflow/scripts/resample_auroc.py"
+
+
 rule embed_models:
     input:
         tallies=lambda wildcards: [
             PATHS.tally(wildcards.dataset, model, LCE_LAYER[model]) for model in MODELS
         ],
+        scores=[PATHS.auroc(model=model) for model in MODELS],
+        resampled=[PATHS.resampled_auroc(model=model) for model in RESAMPLED_MODELS],
         probes=[
             PATHS.probe(dataset, model) for dataset in LCE_PROBED for model in MODELS
         ],
@@ -133,6 +175,8 @@ rule lce:
             for dataset in STUDY.datasets_for("lce")
             for path in [
                 PATHS.lce(dataset),
+                # Each by name: a table that did not use to be made would not be missed otherwise.
+                *(PATHS.table("lce", name, dataset) for name in LCE_TABLES),
                 *(PATHS.figure("lce", name, dataset) for name in LCE_FIGURES),
             ]
         ],

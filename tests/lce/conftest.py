@@ -106,7 +106,9 @@ def write_model(vocabulary: Vocabulary, make_sums: Callable[..., Sums]) -> Calla
         words = changes.pop("vocabulary", vocabulary)
         empty = Sums.zeros((0,), units, len(words), len(words.categories))
         top = none.astype(np.int32), none.astype(np.float32), none[..., None, None].astype(np.float32)
-        tally = Tally(words, np.ones(units), folds, empty, *top, folds.none())
+        turned: list[Sums] = changes.pop("rotated", [])
+        rotated = Sums.stack([each.total() for each in turned]) if turned else folds.none()
+        tally = Tally(words, np.ones(units), folds, empty, *top, rotated)
         write_tally(path, tally, ids, **(about | changes))
         return path
 

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from intermodel import store
+from intermodel.concepts.files import read_tally
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 from intermodel.lce import knowledge
 from intermodel.lce.compare import compare_models
 from intermodel.lce.files import read_embedding
+from intermodel.lce.settings import Settings
+from intermodel.lce.uncertainty import drawn
 
 SETTINGS: dict[str, Any] = {"bootstrap": 50, "splits": 20, "permutations": 100, "iou_threshold": 0.04}
 SETTINGS |= {"denominator": "category", "performance": None, "seed": 1}
@@ -270,3 +273,71 @@ def test_detectors_are_those_of_the_concepts(
     monkeypatch.undo()
     compare_models(tallies, describe(NAMES), tmp_path, "scenes", SETTINGS | {"iou_threshold": 0.2})
     np.testing.assert_array_equal(found.count, read_embedding(tmp_path / "lce.h5")[0].count)
+
+
+def test_variants_are_compared_over_trained_models(result: Path) -> None:
+    table = store.read_table(result / "variants.csv")
+    # Without files of AUROC six variants are left.
+    assert len(table["r"]) == 15 and (table["models"] == 4).all() and (table["pairs"] == 6).all()
+    same = (table["variant"] == "count") & (table["other"] == "fraction")
+    assert table["r"][same] == pytest.approx(1) and table["same_neighbour"][same] == 4
+    assert "How much hangs on what a vector holds: under the 5 other variants" in " ".join(findings_of(result))
+
+
+def test_rotations_add_what_axes_have_beyond_the_space(
+    tmp_path: Path, write_model: Callable[..., Path], make_sums: Callable[..., Sums]
+) -> None:
+    own, turned = make_sums(0), [make_sums(0, noise=1), make_sums(5)]
+    paths = [write_model(tmp_path / "0.h5", 0, own, rotated=turned)]
+    paths += [write_model(tmp_path / f"{k}.h5", k, rotated=[make_sums(k), make_sums(k)]) for k in (1, 2)]
+    compare_models(paths, describe(NAMES[:3]), tmp_path, "scenes", SETTINGS)
+    concepts = store.read_table(tmp_path / "axes.csv")
+    count = read_embedding(tmp_path / "lce.h5")[0].count
+    np.testing.assert_array_equal(concepts["detectors"].reshape(3, 18), count)
+    value = concepts["value"].reshape(3, 18)
+    np.testing.assert_allclose(value, (concepts["detectors"] - concepts["rotated"]).reshape(3, 18))
+    # Rotated units that are the units themselves leave nothing over.
+    assert value[0].any() and not value[1:].any()
+    pairs = store.read_table(tmp_path / "axes_distances.csv")
+    assert pairs["value"].tolist() == [np.linalg.norm(value[0])] * 2 + [0]
+    places = store.read_table(tmp_path / "axes_map.csv")
+    assert (places["rotations"] == 2).all() and places["length"][0] == pytest.approx(np.linalg.norm(value[0]))
+    assert "beyond 2 random rotations of the same space" in " ".join(findings_of(tmp_path))
+    one = write_model(tmp_path / "one.h5", 1, rotated=[make_sums(1)])
+    with pytest.raises(UserError, match=r"one.h5 holds 1 rotations and .*0.h5 2; delete both"):
+        compare_models([paths[0], one], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
+
+
+def test_without_rotations_nothing_is_said_about_axes(result: Path) -> None:
+    assert not list(result.glob("axes*.csv")) and "rotation" not in " ".join(findings_of(result))
+
+
+def test_vectors_of_auroc(tallies: list[Path], tmp_path: Path) -> None:
+    """Concepts without an AUROC in some draw of one model are 0 for all; the rest are those of all images."""
+    images = read_tally(tallies[0]).folds.images
+    settings = Settings.of(SETTINGS | {"variant": "soft_auroc"})
+    draws = len(drawn(images, settings, "x").stacked())
+    generator, files, bests = np.random.default_rng(4), [], []
+    for number, name in enumerate(NAMES):
+        best = generator.uniform(0.5, 1, (draws, 18))
+        best[7, 3] = np.nan if number == 2 else 0.9
+        bests.append(best)
+        files.append(tmp_path / f"{name}.auroc.h5")
+        about = {key: getattr(settings, key) for key in ("bootstrap", "splits", "seed")}
+        with store.create(files[-1], **about) as file:
+            file["images"], file["best"] = images, best
+    chosen = SETTINGS | {"variant": "soft_auroc"}
+    compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen, resampled=files)
+    embedding, about = read_embedding(tmp_path / "lce.h5")
+    expected = np.array([best[0] for best in bests])
+    expected[:, 3] = 0
+    np.testing.assert_array_equal(embedding.vectors, expected)
+    assert any(text.startswith("1 of 18 concepts are left out of all vectors (concept 4)") for text in about.warnings)
+    # Seven variants, of which each pair is a row.
+    assert len(store.read_table(tmp_path / "variants.csv")["r"]) == 21
+    with pytest.raises(ValueError, match="needs 5 files of resampled AUROC, got 0"):
+        compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
+
+
+def findings_of(folder: Path) -> list[str]:
+    return [str(text) for text in store.read_table(folder / "findings.csv")["statement"]]

@@ -68,17 +68,17 @@ def test_shares_sum_to_one_or_are_zero_without_detectors(count: np.ndarray) -> N
 
 
 def test_soft_vectors_take_the_best_iou_and_count_absent_labels_as_zero() -> None:
-    soft = concept_vectors(np.zeros((2, 3)), [4, 4], "soft", best_iou=[[0.1, np.nan, 0.3], [0.0, 0.2, 0.5]])
+    soft = concept_vectors(np.zeros((2, 3)), [4, 4], "soft", best=[[0.1, np.nan, 0.3], [0.0, 0.2, 0.5]])
     np.testing.assert_array_equal(soft, [[0.1, 0.0, 0.3], [0.0, 0.2, 0.5]])
-    with pytest.raises(ValueError, match="needs best_iou"):
+    with pytest.raises(ValueError, match="needs best"):
         concept_vectors(np.zeros((2, 3)), [4, 4], "soft")
 
 
 def test_replicates_are_handled_at_once() -> None:
     count = np.random.default_rng(1).integers(0, 4, (5, 3, 6))
     for variant in VARIANTS:
-        together = concept_vectors(count, [9, 8, 7], variant, best_iou=count / 10)
-        single = [concept_vectors(one, [9, 8, 7], variant, best_iou=one / 10) for one in count]
+        together = concept_vectors(count, [9, 8, 7], variant, best=count / 10)
+        single = [concept_vectors(one, [9, 8, 7], variant, best=one / 10) for one in count]
         np.testing.assert_array_equal(together, single)
     detectors, unique = by_category(count, [0, 0, 1, 2, 1, 0], 3)
     assert detectors.shape == unique.shape == (5, 3, 3)

@@ -19,4 +19,6 @@ with job(snakemake.log[0], snakemake.output):
         settings | {"performance": next(iter(snakemake.input.performance), None)},
         probes={dataset: {model["name"]: next(files) for model in models} for dataset in settings["probed"]},
         companions=dict(zip(snakemake.params.companions, snakemake.input.companions, strict=True)),
+        scores=snakemake.input.scores,
+        resampled=snakemake.input.resampled,
     )

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,12 @@ from scipy.special import ndtr
 
 from intermodel.concepts.files import open_patterns, visible_boxes
 from intermodel.concepts.label_sets import presence
+from intermodel.concepts.patterns import Patterns
 from intermodel.concepts.scores import Scores, best_concepts, write_layer
 from intermodel.engine.errors import UserError
 from intermodel.statistics.correlation import midranks
 from intermodel.statistics.multiple_testing import benjamini_hochberg
-from intermodel.store import PathLike, align, create, read_pooled
+from intermodel.store import PathLike, Pooled, align, create, read_pooled
 
 # Values of images and units that are ranked at a time; bounds the memory.
 BLOCK_VALUES = 4_000_000
@@ -111,6 +113,28 @@ def auroc_interval(values: NDArray[np.floating], labels: NDArray[np.bool_], leve
     return float(1 / (1 + np.exp(-low))), float(1 / (1 + np.exp(-high)))
 
 
+def read_layer(features: PathLike, patterns: PathLike, about: Mapping[str, Any]) -> Pooled:
+    """Read pooled features, which must be of the data set that `about`, the attributes of its patterns, speaks of.
+
+    Raises
+    ------
+    UserError
+        If features and patterns were made from different states of the data set.
+    """
+    pooled = read_pooled(features)
+    if pooled.attributes.get("dataset_fingerprint") != about["dataset_fingerprint"]:
+        raise UserError(
+            f"{features} and {patterns} were made from different states of the data set; delete both and run again."
+        )
+    return pooled
+
+
+def images_holding(pooled: Pooled, known: Patterns, about: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether each image of the patterns, (N, L), holds each label in the part that the network saw."""
+    seen = json.loads(pooled.attributes["preprocessing"])
+    return presence(known, visible_boxes(seen, about["width"], about["height"], known.size))
+
+
 def score_layers(features: Mapping[str, PathLike], patterns: PathLike, path: PathLike) -> None:
     """Score all units of a model's layers by their pooled features, see `scores` for the file.
 
@@ -131,15 +155,9 @@ def score_layers(features: Mapping[str, PathLike], patterns: PathLike, path: Pat
     with open_patterns(patterns) as (known, about), create(path, **known.vocabulary.attributes()) as file:
         held: NDArray[np.bool_] | None = None
         for layer, source in features.items():
-            pooled = read_pooled(source)
-            if pooled.attributes.get("dataset_fingerprint") != about["dataset_fingerprint"]:
-                raise UserError(
-                    f"{source} and {patterns} were made from different states of the data set; delete both and run "
-                    "again."
-                )
+            pooled = read_layer(source, patterns, about)
             if held is None:
-                seen = json.loads(pooled.attributes["preprocessing"])
-                held = presence(known, visible_boxes(seen, about["width"], about["height"], known.size))
+                held = images_holding(pooled, known, about)
                 file["positives"] = held.sum(axis=0)
             labels = held[align(pooled.ids, known.ids, str(patterns))]
             found = auroc(pooled.values, labels)

@@ -14,14 +14,18 @@ from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.seeds import derive_seed
 from intermodel.lce import performance, tables
 from intermodel.lce.agreement import agreement_sentences, agreements, geometries
+from intermodel.lce.axes import axes_sentence, compare_axes
+from intermodel.lce.axes_tables import axes_tables
 from intermodel.lce.embedding import Embedding, embed
 from intermodel.lce.enrichment import Enrichment, Regroup, amounts, enrich, group_name, regrouping
 from intermodel.lce.families import FamilyMatch, match_families
-from intermodel.lce.files import About, Model, write_embedding
+from intermodel.lce.files import About, Model, trained_models, write_embedding
 from intermodel.lce.findings import Finding, findings
 from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
 from intermodel.lce.tasks import Panel, task_rows, task_statements
+from intermodel.lce.variants import all_variants, liken, likeness_sentence
+from intermodel.lce.vectors import SOFT
 from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
 
 
@@ -33,6 +37,8 @@ def compare_models(
     settings: Mapping[str, Any],
     probes: Mapping[str, Mapping[str, str]] | None = None,
     companions: Mapping[str, str | Path] | None = None,
+    scores: Sequence[str | Path] = (),
+    resampled: Sequence[str | Path] = (),
 ) -> None:
     """Embed the models of a study and write the embedding, its tables and its findings.
 
@@ -54,6 +60,10 @@ def compare_models(
     companions
         Tables of pairs of other ways to compare the models on the same data set, by capability: "similarity",
         "unit_matching", "clip_dissect".
+    scores
+        File of AUROC of each model, to compare variants.
+    resampled
+        Best AUROC of each model under resampled images (`intermodel.lce.auroc`); the variant "soft_auroc" needs them.
 
     Raises
     ------
@@ -64,7 +74,14 @@ def compare_models(
     choices = Settings.of(settings)
     threshold, denominator = float(settings["iou_threshold"]), settings["denominator"]
     rule = {name: settings[name] for name in ("detection", "fdr") if name in settings}
-    known = learn(tallies, [model["name"] for model in models], choices, threshold, denominator, **rule)
+    names, layers = [model["name"] for model in models], [model["layer"] for model in models]
+    known = learn(
+        *(tallies, names, choices, threshold, denominator),
+        **rule,
+        scores=scores,
+        layers=layers,
+        resampled=resampled,
+    )
     vocabulary = known.first.vocabulary
     embedding = embed(
         known.weights.split(known.count),
@@ -92,12 +109,15 @@ def compare_models(
         float(read_attributes(tallies[0])["tail"]),
         threshold,
         denominator,
-        known.warnings + _warnings(embedding, known.units, choices, [model["title"] for model in models]),
+        known.warnings
+        + _warnings(embedding, known.units, choices, [m["title"] for m in models], known.rotated is not None),
     )
     match = _match_families(embedding, about)
     crossed, tasks, crossing = _cross(embedding, about, known.category_iou, settings.get("performance"), probes or {})
     gaps, agreed, agreement = _agree(embedding, about, companions or {})
-    statements = findings(embedding, about, enrichments, match) + crossing + agreement
+    alike, likeness = _vary(known, about)
+    turned, beyond = _turn(embedding, known, about)
+    statements = findings(embedding, about, enrichments, match) + crossing + agreement + likeness + beyond
     written = tables.tables(embedding, about, known.category_iou) | {
         "enrichment": tables.enrichment(enrichments, about),
         "families": [tables.families(match, embedding, about)],
@@ -105,10 +125,11 @@ def compare_models(
         "tasks": tasks,
         "geometries": gaps,
         "agreement": agreed,
+        "variants": alike,
         "findings": [{"statement": finding.statement, "table": finding.table} for finding in statements],
         "warnings": [{"statement": warning} for warning in about.warnings],
     }
-    for name, rows in written.items():
+    for name, rows in (written | turned).items():
         write_table(folder / f"{name}.csv", rows or {column: [] for column in tables.COLUMNS[name]})
     # Last, since everything that follows depends on it.
     write_embedding(folder / "lce.h5", embedding, about)
@@ -145,7 +166,7 @@ def _names(embedding: Embedding, found: Enrichment, vocabulary: Vocabulary, leve
 
 def _match_families(embedding: Embedding, about: About) -> FamilyMatch:
     """Families against clusters, over the trained models."""
-    trained = [number for number, model in enumerate(about.models) if not model.control]
+    trained = trained_models(about)
     return match_families(
         [about.models[number].family for number in trained],
         [int(embedding.groups.labels[number]) for number in trained],
@@ -155,13 +176,18 @@ def _match_families(embedding: Embedding, about: About) -> FamilyMatch:
 
 
 def _warnings(
-    embedding: Embedding, units: NDArray[np.int64], settings: Settings, titles: Sequence[str]
+    embedding: Embedding, units: NDArray[np.int64], settings: Settings, titles: Sequence[str], rotated: bool
 ) -> tuple[str, ...]:
     found = []
-    if len(set(units.tolist())) > 1 and settings.variant == "count":
+    if len(set(units.tolist())) > 1 and settings.variant in ("count", *SOFT):
+        grow = "counts grow with it" if settings.variant == "count" else "the best of more units is higher by chance"
         found.append(
-            f"The layers differ in width ({units.min()} to {units.max()} units) and counts grow with it: compare "
+            f"The layers differ in width ({units.min()} to {units.max()} units) and {grow}: compare "
             "shares too (analyses.lce.variant: share or hellinger)."
+        )
+    if rotated and settings.variant == "soft_auroc":
+        found.append(
+            "What axes add beyond rotated units is not told: those have no AUROC (choose another analyses.lce.variant)."
         )
     empty = [title for title, nothing in zip(titles, embedding.empty, strict=True) if nothing]
     if empty:
@@ -181,7 +207,7 @@ def _cross(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Finding]]:
     """Correlations with downstream results over the trained models, as rows, rows for each task, and sentences."""
     settings = about.settings
-    trained = [number for number, model in enumerate(about.models) if not model.control]
+    trained = trained_models(about)
     names = [about.models[number].name for number in trained]
     parts = [performance.read_performance(path, names)] if path else []
     own = probe_outcomes(probes, [about.models[number] for number in trained])
@@ -219,7 +245,7 @@ def _agree(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Finding]]:
     """Agreement with other geometries over the trained models: the distances and the tests as rows, sentences."""
     settings = about.settings
-    trained = [number for number, model in enumerate(about.models) if not model.control]
+    trained = trained_models(about)
     names = [about.models[number].name for number in trained]
     found = geometries(
         embedding.measures[settings.distance].value.value[np.ix_(trained, trained)],
@@ -235,6 +261,33 @@ def _agree(
         tables.agreement(results, settings.distance, names),
         [Finding(sentence, "agreement.csv") for sentence in sentences],
     )
+
+
+def _vary(known: Knowledge, about: About) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """How the variants agree on the trained models: rows, a sentence."""
+    settings, trained = about.settings, trained_models(about)
+    soft = {variant: values[trained] for variant, values in known.soft.items()}
+    count = known.weights.split(known.count).whole
+    likenesses = liken(all_variants(count[trained], known.units[trained], soft, settings.scale))
+    sentence = likeness_sentence(likenesses, settings.variant, len(trained))
+    rows = tables.variants(likenesses, len(trained))
+    return rows, [Finding(sentence, "variants.csv")] if sentence else []
+
+
+def _turn(
+    embedding: Embedding, known: Knowledge, about: About
+) -> tuple[dict[str, list[dict[str, Any]]], list[Finding]]:
+    """What axes add beyond rotated units: tables by name, a sentence; nothing without rotations."""
+    settings = about.settings
+    if known.rotated is None or settings.variant == "soft_auroc":
+        return {}, []
+    measure = embedding.measures["euclidean"]
+    axes = compare_axes(
+        embedding.count, known.soft["soft"], known.rotated, known.units, measure.floor.of_pairs(), settings
+    )
+    titles = [model.title for model in about.models]
+    sentence = axes_sentence(axes, measure.value.value, titles, trained_models(about), settings.level)
+    return axes_tables(axes, embedding, about), [Finding(sentence, "axes_distances.csv")] if sentence else []
 
 
 def probe_outcomes(probes: Mapping[str, Mapping[str, str]], models: Sequence[Model]) -> performance.Outcomes | None:

@@ -22,7 +22,7 @@ from intermodel.lce.uncertainty import (
     estimate,
     noise_floor,
 )
-from intermodel.lce.vectors import by_category, concept_vectors
+from intermodel.lce.vectors import SOFT, by_category, concept_vectors
 
 # A loading below is 0 up to rounding: its concept plays no part.
 ROUNDING = 1e-9
@@ -160,7 +160,7 @@ def embed(
     category_count: int,
     weights: Resampling,
     settings: Settings,
-    best_iou: Resampled | None = None,
+    best: Resampled | None = None,
 ) -> Embedding:
     """Embed models from their detectors per label under all weightings of the folds.
 
@@ -176,10 +176,10 @@ def embed(
         What `count` was resampled with.
     settings
         Variant, scale, projection and so on.
-    best_iou
-        Best IoU of any unit per label, parts as `count`; needed for the variant "soft".
+    best
+        Best IoU, or AUROC, of any unit per label, parts as `count`; needed for the variants "soft" and "soft_auroc".
     """
-    plain = _combine(count, best_iou, units, settings)
+    plain = _combine(count, best, units, settings)
     scale = scaling(plain.whole, settings.scale)
     vectors = plain.map(scale)
 
@@ -214,11 +214,11 @@ def embed(
 
 
 def _combine(count: Resampled, best: Resampled | None, units: ArrayLike, settings: Settings) -> Resampled:
-    if settings.variant != "soft":
+    if settings.variant not in SOFT:
         return count.map(lambda values: concept_vectors(values, units, settings.variant))
     if best is None:
-        raise ValueError("the variant 'soft' needs best_iou")
-    return best.map(lambda values: concept_vectors(values, units, "soft", values))
+        raise ValueError(f"the variant {settings.variant!r} needs best")
+    return best.map(lambda values: concept_vectors(values, units, settings.variant, values))
 
 
 def _measure(vectors: Resampled, count: Resampled, name: Distance, weights: Resampling, level: float) -> Measure:

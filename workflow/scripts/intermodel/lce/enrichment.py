@@ -164,7 +164,7 @@ def regrouping(
     Parameters
     ----------
     count, best
-        Detectors and best IoU from all images, (models, labels).
+        Detectors and best score of any unit from all images, (models, labels).
     units
         Units of each model's layer.
     settings

@@ -62,6 +62,11 @@ class About:
     warnings: tuple[str, ...]
 
 
+def trained_models(about: About) -> list[int]:
+    """Rows of the models that are no untrained controls."""
+    return [number for number, model in enumerate(about.models) if not model.control]
+
+
 def write_embedding(path: str | Path, embedding: Embedding, about: About) -> None:
     """Write an embedding atomically."""
     chart, groups = embedding.chart, embedding.groups

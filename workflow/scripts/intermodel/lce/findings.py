@@ -12,7 +12,7 @@ from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import ROUNDING, Embedding, Measure
 from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
-from intermodel.lce.files import About
+from intermodel.lce.files import About, trained_models
 from intermodel.lce.uncertainty import Estimate
 from intermodel.statistics.intervals import student_quantile
 
@@ -58,7 +58,7 @@ def findings(
 
 def _closest(embedding: Embedding, about: About) -> list[Finding]:
     """The closest and the furthest pair of trained models, and how many pairs cannot be told apart."""
-    trained = _trained(about)
+    trained = trained_models(about)
     if len(trained) < 2:
         return []
     measure = embedding.measures[about.settings.distance]
@@ -111,7 +111,7 @@ def _taught(embedding: Embedding, about: About) -> list[Finding]:
     result = []
     sure, absent = embedding.presence >= about.settings.level, embedding.presence <= 1 - about.settings.level
     for control in (number for number, model in enumerate(about.models) if model.control):
-        trained = _trained(about)
+        trained = trained_models(about)
         if not trained:
             continue
         # From the largest gain to the smallest; of many models only the two ends are told.
@@ -260,16 +260,12 @@ def _families(match: FamilyMatch, about: About) -> list[Finding]:
         return []
     verdict = "match" if match.p <= 1 - about.settings.level else "match no better than by chance"
     text = f"The groups and the declared families {verdict} (adjusted Rand index {match.index:.2f}, "
-    models = len(_trained(about))
+    models = len(trained_models(about))
     return [Finding(f"{text}permutation p {match.p:.2g} over {models} trained models).", "families.csv")]
 
 
 def _several(word: str) -> str:
     return "families" if word == "family" else f"{word}s"
-
-
-def _trained(about: About) -> list[int]:
-    return [number for number, model in enumerate(about.models) if not model.control]
 
 
 def _title(about: About, model: int) -> str:

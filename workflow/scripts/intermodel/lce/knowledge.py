@@ -14,12 +14,14 @@ from intermodel.concepts.files import read_tally
 from intermodel.concepts.iou import Denominator, iou_matrix
 from intermodel.concepts.labels import assign_labels
 from intermodel.concepts.result import Tally
+from intermodel.concepts.scores import read_scores
 from intermodel.engine.errors import UserError
 from intermodel.engine.progress import progress
-from intermodel.engine.seeds import derive_seed
+from intermodel.lce.auroc import read_resampled
 from intermodel.lce.evidence import best_iou, detectors, gather
 from intermodel.lce.settings import Settings
-from intermodel.lce.uncertainty import Resampling, resampling
+from intermodel.lce.uncertainty import Resampling, drawn
+from intermodel.lce.vectors import Variant, count_detectors
 from intermodel.store import read_attributes
 
 # Attributes of a tally that must agree, and what they are called.
@@ -33,6 +35,17 @@ COMPARED = {
     "size": "size of the label maps",
 }
 
+# Concepts told by name in a warning.
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """Detectors and best IoU of randomly rotated units, all images, (rotations, models, labels) each."""
+
+    count: NDArray[np.int64]
+    best: NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Knowledge:
@@ -43,7 +56,11 @@ class Knowledge:
     count
         Detectors, (weightings, models, labels).
     best
-        Best IoU, (weightings, models, labels), or None where it is not needed.
+        Best IoU or AUROC, (weightings, models, labels), or None where the variant needs neither.
+    soft
+        Best IoU ("soft") and, where known, best AUROC ("soft_auroc") of any unit, all images, (models, labels).
+    rotated
+        What randomly rotated units detect, None without rotations.
     category_iou
         Mean over the units of the best IoU in each category, all images, (models, categories).
     units
@@ -58,6 +75,8 @@ class Knowledge:
 
     count: NDArray[np.int64]
     best: NDArray[np.float64] | None
+    soft: dict[Variant, NDArray[np.float64]]
+    rotated: Rotated | None
     category_iou: NDArray[np.float64]
     units: NDArray[np.int64]
     weights: Resampling
@@ -73,18 +92,38 @@ def learn(
     denominator: Denominator,
     detection: Detection = "threshold",
     fdr: float = 0.05,
+    scores: Sequence[str | Path] = (),
+    layers: Sequence[str] = (),
+    resampled: Sequence[str | Path] = (),
 ) -> Knowledge:
     """Read the tallies one after the other and count detectors under all weightings of the folds.
 
     What makes a detector is that of `intermodel.concepts.chance.detection_threshold`, held fixed when folds are drawn.
+
+    Parameters
+    ----------
+    tallies, names
+        Tally file and name of each model.
+    settings
+        Variant, draws, splits, seed.
+    iou_threshold, denominator, detection, fdr
+        As for the concepts.
+    scores, layers
+        File of AUROC and dissected layer of each model, to compare variants; none: without "soft_auroc".
+    resampled
+        Best AUROC of each model under all weightings (`intermodel.lce.auroc`), which the variant "soft_auroc" needs.
     """
+    if settings.variant == "soft_auroc" and len(resampled) != len(tallies):
+        raise ValueError(
+            f"the variant 'soft_auroc' needs {len(tallies)} files of resampled AUROC, got {len(resampled)}"
+        )
     first: Tally | None = None
-    counts, bests, means, units, cuts = [], [], [], [], []
+    counts, bests, means, units, cuts, softs, turned = [], [], [], [], [], [], []
     warnings: list[str] = []
     for path, name in progress(list(zip(tallies, names, strict=True)), unit="model", label="embedding"):
         tally = read_tally(path)
         if first is None:
-            first, weights = tally, _weights(tally, path, settings)
+            first, weights = tally, drawn(tally.folds.images, settings, path)
             stacked = weights.stacked()
         else:
             require_comparable(tallies[0], path, first, tally, names[0], name)
@@ -97,8 +136,10 @@ def learn(
         counts.append(detectors(evidence, stacked))
         if settings.variant == "soft":
             bests.append(best_iou(tally.folds, tally.vocabulary, stacked, denominator))
-        labels = assign_labels(iou_matrix(tally.folds.total(), tally.vocabulary, denominator), tally.vocabulary)
-        means.append(labels.category_iou.mean(axis=0))
+        iou = iou_matrix(tally.folds.total(), tally.vocabulary, denominator)
+        softs.append(_highest(iou))
+        means.append(assign_labels(iou, tally.vocabulary).category_iou.mean(axis=0))
+        turned.append(_turned(tally, cuts[-1], denominator))
         units.append(tally.units)
     if first is None:
         raise UserError("The embedding needs at least one model; name models in the study.")
@@ -107,9 +148,21 @@ def learn(
             f"Detectors begin at an IoU of {min(cuts):.3f} to {max(cuts):.3f}, as the false discovery rate sets it for "
             "each model: their counts are comparable in the share that is false, not in how well a concept is matched."
         )
+    best = np.stack(bests, axis=1) if bests else None
+    soft: dict[Variant, NDArray[np.float64]] = {"soft": np.stack(softs)}
+    if scores:
+        found = [_highest(read_scores(path, layer).matrix) for path, layer in zip(scores, layers, strict=True)]
+        soft["soft_auroc"] = _known_to_all(np.stack(found))
+    if settings.variant == "soft_auroc":
+        files = [read_resampled(path, first.folds.images, settings) for path in resampled]
+        best = _known_to_all(np.stack(files, axis=1))
+        soft["soft_auroc"] = best[0]
+        warnings += _left_out(best, first)
     return Knowledge(
         np.stack(counts, axis=1),
-        np.stack(bests, axis=1) if bests else None,
+        best,
+        soft,
+        _all_turned(turned, tallies, names),
         np.stack(means),
         np.array(units),
         weights,
@@ -145,11 +198,55 @@ def require_comparable(
         raise UserError(f"{other_name} and {name} cannot be compared: they differ in the folds of images; {advice}")
 
 
-def _weights(tally: Tally, path: str | Path, settings: Settings) -> Resampling:
-    filled = int((tally.folds.images > 0).sum())
-    if filled < 4:
-        raise UserError(
-            f"{path} holds {int(tally.folds.images.sum())} images in {filled} folds, expected at least 4 folds with "
-            "images for intervals; use more images or more folds (analyses.concepts.folds)."
-        )
-    return resampling(tally.folds.images, settings.bootstrap, settings.splits, derive_seed(settings.seed, "lce"))
+def _highest(score: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The highest score of any unit with each label, (labels,), NaN where it is undefined."""
+    values = np.asarray(score, dtype=np.float64)
+    return np.where(np.isnan(values).all(axis=0), np.nan, np.where(np.isnan(values), -np.inf, values).max(axis=0))
+
+
+def _known_to_all(best: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same with NaN for labels that are NaN anywhere, so that all models are compared by the same labels."""
+    unknown = np.isnan(best).reshape(-1, best.shape[-1]).any(axis=0)
+    return np.where(unknown, np.nan, best)
+
+
+def _left_out(best: NDArray[np.float64], first: Tally) -> list[str]:
+    """A sentence on the labels whose AUROC is undefined under some weighting, none where there are none."""
+    unknown = np.flatnonzero(np.isnan(best).reshape(-1, best.shape[-1]).any(axis=0))
+    if not unknown.size:
+        return []
+    names = ", ".join(first.vocabulary.names[label] for label in unknown[:NAMED].tolist())
+    more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+    return [
+        f"{len(unknown)} of {best.shape[-1]} concepts are left out of all vectors ({names}{more}): in some draw of the "
+        "images no image holds them, or every image does, and they have no AUROC."
+    ]
+
+
+def _turned(tally: Tally, cut: float, denominator: Denominator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Detectors and best IoU of the rotated units of a tally, (rotations, labels) each."""
+    words, counts, bests = tally.vocabulary, [], []
+    for number in range(len(tally.rotated)):
+        iou = iou_matrix(tally.rotated.of(number), words, denominator)
+        labels = assign_labels(iou, words)
+        counts.append(count_detectors(np.where(labels.iou > cut, labels.label, -1), len(words)))
+        bests.append(_highest(iou))
+    shape = (len(counts), len(words))
+    return np.array(counts, dtype=np.int64).reshape(shape), np.array(bests, dtype=np.float64).reshape(shape)
+
+
+def _all_turned(
+    turned: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    tallies: Sequence[str | Path],
+    names: Sequence[str],
+) -> Rotated | None:
+    rotations = [len(count) for count, _ in turned]
+    for row, number in enumerate(rotations):
+        if number != rotations[0]:
+            raise UserError(
+                f"{names[row]} and {names[0]} cannot be compared: {tallies[row]} holds {number} rotations and "
+                f"{tallies[0]} {rotations[0]}; delete both and run again, so that both are tallied alike."
+            )
+    if not rotations[0]:
+        return None
+    return Rotated(np.stack([count for count, _ in turned], axis=1), np.stack([best for _, best in turned], axis=1))

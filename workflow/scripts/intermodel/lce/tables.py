@@ -15,6 +15,7 @@ from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
 from intermodel.lce.files import About
 from intermodel.lce.performance import Crossing, Result
+from intermodel.lce.variants import Likeness
 from intermodel.statistics.intervals import student_quantile
 
 Rows = list[dict[str, Any]]
@@ -39,6 +40,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "agreement": (
         *("geometry", "other", "distance", "models", "pairs", "r", "low", "high", "low_without"),
         *("p", "p_adjusted", "draws", "reason"),
+    ),
+    "variants": (
+        *("variant", "other", "models", "pairs", "r", "low", "high"),
+        *("map_r", "same_closest", "same_neighbour"),
     ),
     "findings": ("statement", "table"),
     "warnings": ("statement",),
@@ -351,4 +356,23 @@ def geometries(found: Sequence[Geometry], models: Sequence[str]) -> Rows:
         for geometry in found
         for a in range(len(models))
         for b in range(a + 1, len(models))
+    ]
+
+
+def variants(likenesses: Sequence[Likeness], models: int) -> Rows:
+    """A row for each pair of variants."""
+    return [
+        {
+            "variant": item.first,
+            "other": item.second,
+            "models": models,
+            "pairs": models * (models - 1) // 2,
+            "r": item.r,
+            "low": item.low,
+            "high": item.high,
+            "map_r": item.map_r,
+            "same_closest": item.same_closest,
+            "same_neighbour": item.same_neighbour,
+        }
+        for item in likenesses
     ]

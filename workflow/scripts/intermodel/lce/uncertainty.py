@@ -15,8 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from intermodel.engine.errors import UserError
+from intermodel.engine.seeds import derive_seed
+from intermodel.lce.settings import Settings
 from intermodel.statistics.intervals import student_quantile
 from intermodel.statistics.jackknife import jackknife_interval
+from intermodel.store import PathLike
 
 
 def bootstrap_weights(images: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.int64]:
@@ -129,6 +133,32 @@ def resampling(images: ArrayLike, draws: int, splits: int, seed: int = 0) -> Res
         bootstrap,
         half_weights(sizes, splits, seed + 1),
     )
+
+
+def drawn(images: NDArray[np.int64], settings: Settings, path: PathLike) -> Resampling:
+    """The weightings of the folds under which a study looks at its models, the same wherever they are needed.
+
+    Parameters
+    ----------
+    images
+        Images in each fold, (G,).
+    settings
+        Draws, splits and seed.
+    path
+        The file that holds them, for the message.
+
+    Raises
+    ------
+    UserError
+        If fewer than four folds hold images.
+    """
+    filled = int((images > 0).sum())
+    if filled < 4:
+        raise UserError(
+            f"{path} holds {int(images.sum())} images in {filled} folds, expected at least 4 folds with "
+            "images for intervals; use more images or more folds (analyses.concepts.folds)."
+        )
+    return resampling(images, settings.bootstrap, settings.splits, derive_seed(settings.seed, "lce"))
 
 
 @dataclass(frozen=True)

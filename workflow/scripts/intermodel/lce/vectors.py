@@ -11,8 +11,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Variant = Literal["count", "fraction", "share", "hellinger", "binary", "soft"]
-VARIANTS: tuple[str, ...] = get_args(Variant)
+Variant = Literal["count", "fraction", "share", "hellinger", "binary", "soft", "soft_auroc"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+# Variants that hold the score of the best unit rather than a number of detectors.
+SOFT: tuple[Variant, ...] = ("soft", "soft_auroc")
 
 
 def count_detectors(labels: ArrayLike, label_count: int) -> NDArray[np.int64]:
@@ -37,7 +39,7 @@ def count_detectors(labels: ArrayLike, label_count: int) -> NDArray[np.int64]:
 
 
 def concept_vectors(
-    count: ArrayLike, units: ArrayLike, variant: Variant = "count", best_iou: ArrayLike | None = None
+    count: ArrayLike, units: ArrayLike, variant: Variant = "count", best: ArrayLike | None = None
 ) -> NDArray[np.float64]:
     """Vectors of models in concept space.
 
@@ -50,11 +52,11 @@ def concept_vectors(
     variant
         "count"; "fraction" (per unit of the layer, for layers of different width); "share" (per detector: what the
         detectors are about, however many there are); "hellinger" (root of the share, whose Euclidean distance is
-        sqrt(2) times Hellinger's); "binary" (whether any unit detects the label); "soft" (`best_iou`, no threshold).
-        A model without detectors has share 0 throughout.
-    best_iou
-        Highest IoU that any unit reaches with each label, (..., models, labels), NaN (label without a pixel) counting
-        as 0; needed for "soft".
+        sqrt(2) times Hellinger's); "binary" (whether any unit detects the label); "soft" and "soft_auroc" (`best`, no
+        threshold). A model without detectors has share 0 throughout.
+    best
+        Highest IoU, or AUROC, that any unit reaches with each label, (..., models, labels), NaN (undefined) counting as
+        0; needed for "soft" and "soft_auroc".
 
     Returns
     -------
@@ -68,10 +70,10 @@ def concept_vectors(
         return counts / np.asarray(units, dtype=np.float64)[:, None]
     if variant == "binary":
         return (counts > 0).astype(np.float64)
-    if variant == "soft":
-        if best_iou is None:
-            raise ValueError("the variant 'soft' needs best_iou")
-        return np.nan_to_num(np.asarray(best_iou, dtype=np.float64), nan=0.0)
+    if variant in SOFT:
+        if best is None:
+            raise ValueError(f"the variant {variant!r} needs best")
+        return np.nan_to_num(np.asarray(best, dtype=np.float64), nan=0.0)
     if variant in ("share", "hellinger"):
         detectors = counts.sum(axis=-1, keepdims=True)
         share = counts / np.where(detectors > 0, detectors, 1.0)

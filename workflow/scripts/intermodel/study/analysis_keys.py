@@ -222,10 +222,10 @@ class Lce(Keys):
 
     datasets: Names = Field("auto", description="Data sets to use; auto: those of concepts; []: none.")
     layers: dict[str, str] = Field({}, description="Layer of a model that enters; default: the last of its layers.")
-    variant: Literal["count", "fraction", "share", "hellinger", "binary", "soft"] = Field(
+    variant: Literal["count", "fraction", "share", "hellinger", "binary", "soft", "soft_auroc"] = Field(
         "count",
         description="What a model's vector holds per concept: detectors; per unit; per detector; the root of that; "
-        "whether any; the best IoU. Use fraction, share or hellinger when layers differ in width.",
+        "whether any; the best IoU; the best AUROC. Use fraction, share or hellinger when layers differ in width.",
     )
     scale: Literal["none", "sqrt", "log1p", "unit"] = Field("none", description="Transformation before distances.")
     projection: Literal["pca", "mds"] = Field("pca", description="How the map is drawn.")

@@ -114,6 +114,10 @@ class Paths:
         """The Learned Concepts Embedding of all models."""
         return f"{self.results}/lce/{dataset}/lce.h5"
 
+    def resampled_auroc(self, dataset: str = "{dataset}", model: str = "{model}") -> str:
+        """How well the best unit of a model's layer tells each concept when images are drawn again."""
+        return f"{self.results}/lce/{dataset}/{model}.auroc.h5"
+
     @property
     def report(self) -> str:
         """The page that a researcher reads."""

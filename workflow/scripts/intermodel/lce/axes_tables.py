@@ -1,0 +1,89 @@
+"""What axes add beyond the space of a layer, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from intermodel.lce.axes import Axes
+from intermodel.lce.embedding import Embedding
+from intermodel.lce.files import About
+
+Rows = list[dict[str, Any]]
+
+
+def axes_tables(axes: Axes, embedding: Embedding, about: About) -> dict[str, Rows]:
+    """Tables by file name without suffix."""
+    return {
+        "axes": concepts(axes, embedding, about),
+        "axes_map": chart(axes, embedding, about),
+        "axes_distances": distances(axes, embedding, about),
+    }
+
+
+def concepts(axes: Axes, embedding: Embedding, about: About) -> Rows:
+    """A row for each model and concept: detectors before and after rotations, and the entry of the difference."""
+    words = about.vocabulary
+    return [
+        {
+            "model": model.name,
+            "layer": model.layer,
+            "label": int(words.numbers[label]),
+            "concept": words.names[label],
+            "category": words.categories[words.category[label]],
+            "detectors": int(embedding.count[row, label]),
+            "rotated": float(axes.count[:, row, label].mean()),
+            "rotated_least": int(axes.count[:, row, label].min()),
+            "rotated_most": int(axes.count[:, row, label].max()),
+            "value": float(axes.extra[row, label]),
+        }
+        for row, model in enumerate(about.models)
+        for label in range(len(words))
+    ]
+
+
+def chart(axes: Axes, embedding: Embedding, about: About) -> Rows:
+    """A row for each model: how much its axes add, and where it lies by that.
+
+    `length_least` and `length_most` are those against each rotation alone.
+    """
+    whole, alone = axes.length
+    return [
+        {
+            "model": model.name,
+            "control": model.control,
+            "rotations": len(alone),
+            "detectors": int(embedding.count[row].sum()),
+            "detectors_rotated": float(axes.count[:, row].sum(axis=-1).mean()),
+            "concepts": int((embedding.count[row] > 0).sum()),
+            "concepts_rotated": float((axes.count[:, row] > 0).sum(axis=-1).mean()),
+            "length": float(whole[row]),
+            "length_least": float(alone[:, row].min()),
+            "length_most": float(alone[:, row].max()),
+            "x": float(axes.scores[row, 0]),
+            "y": float(axes.scores[row, 1]),
+            "explained_x": float(axes.explained[0]),
+            "explained_y": float(axes.explained[1]),
+        }
+        for row, model in enumerate(about.models)
+    ]
+
+
+def distances(axes: Axes, embedding: Embedding, about: About) -> Rows:
+    """A row for each pair of models: by what their axes add, by their axes, by their rotated spaces."""
+    whole, alone = axes.distance
+    own = embedding.measures["euclidean"].value.value
+    return [
+        {
+            "model_a": first.name,
+            "model_b": about.models[b].name,
+            "value": float(whole[a, b]),
+            "least": float(alone[:, a, b].min()),
+            "most": float(alone[:, a, b].max()),
+            "floor": float(axes.floor[a, b]),
+            "resolved": bool(axes.resolved[a, b]),
+            "own": float(own[a, b]),
+            "rotated": float(axes.rotated_distance[a, b]),
+        }
+        for a, first in enumerate(about.models)
+        for b in range(a + 1, len(about.models))
+    ]
