@@ -39,6 +39,10 @@ rule all:
         rules.report.input,
 
 
+onstart:
+    look_for_jobs_when_one_ends()
+
+
 onsuccess:
     end_of_run()
 
