@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from measuring import Row, alternate, main, peak, row  # before numpy: it sets the number of threads
+
+# isort: split
 import h5py
 import numpy as np
-from measuring import Row, alternate, main, peak, row
 from intermodel.quality.events import active_events, row_blocks, standardise
 from intermodel.quality.qscore import activation_rate, discriminative_mask, qscore
 
