@@ -106,15 +106,21 @@ def activity(
         Positions of images whose maps lie alike on their label maps, how they lie, and where units are active on them;
         `Active.image` counts within `members`.
     """
-    map_size = (block.shape[2], block.shape[3])
-    if boxes is None:
-        groups = [(np.arange(len(block)), geometry(map_size, size))]
-    else:
-        different, group = np.unique(boxes, axis=0, return_inverse=True)
-        groups = [
-            (np.flatnonzero(group.reshape(-1) == number), geometry(map_size, size, (left, top, right, bottom)))
-            for number, (left, top, right, bottom) in enumerate(different.tolist())
-        ]
-    for members, grid in groups:
-        held = block if boxes is None else block[members]
+    for members, grid in layouts(len(block), (block.shape[2], block.shape[3]), boxes, size):
+        held = block if len(members) == len(block) else block[members]
         yield members, grid, largest(held, grid) if threshold is None else above(held, threshold, grid)
+
+
+def layouts(
+    images: int, map_size: tuple[int, int], boxes: NDArray[np.float64] | None, size: tuple[int, int]
+) -> Iterator[tuple[NDArray[np.intp], Geometry]]:
+    """Images of a batch by how their maps, of `map_size`, lie on their label maps: positions, in order, and geometry.
+
+    `boxes` and `size` are those of `activity`.
+    """
+    if boxes is None:
+        yield np.arange(images), geometry(map_size, size)
+        return
+    different, group = np.unique(boxes, axis=0, return_inverse=True)
+    for number, (left, top, right, bottom) in enumerate(different.tolist()):
+        yield np.flatnonzero(group.reshape(-1) == number), geometry(map_size, size, (left, top, right, bottom))

@@ -43,45 +43,62 @@ class Counter:
 
     def add(self, rows: NDArray[np.intp], activity: Iterable[Active], grid: Geometry) -> None:
         """Count the images `rows`, whose maps lie on their label maps as `grid` says."""
-        batches = [_Batch(self._patterns.take(rows), grid, self._units, self.folds, self._fold[rows])]
-        for number, partner in enumerate(self._partner):
-            target = np.full(len(rows), number, dtype=np.int32)
-            batches.append(_Batch(self._patterns.take(partner[rows]), grid, self._units, self.shuffled, target))
+        batches = self.batches(rows, grid)
         for active in activity:
             for batch in batches:
                 batch.count(active)
         for batch in batches:
             batch.finish()
 
+    def batches(self, rows: NDArray[np.intp], grid: Geometry) -> list[Batch]:
+        """What the images `rows` are counted against: their own label maps, and those of each wrong pairing."""
+        batches = [Batch(self._patterns.take(rows), grid, self._units, self.folds, self._fold[rows])]
+        for number, partner in enumerate(self._partner):
+            target = np.full(len(rows), number, dtype=np.int32)
+            batches.append(Batch(self._patterns.take(partner[rows]), grid, self._units, self.shuffled, target))
+        return batches
 
-class _Batch:
-    """Label maps of some images, ready for counting into the rows `target` of `sums`."""
+
+class Batch:
+    """Label maps of n images, ready for counting into the rows `target` of `sums`.
+
+    Attributes
+    ----------
+    patterns
+        The label maps.
+    pattern
+        (n, H * W) int32 pattern of each pixel, counted within its image.
+    sums, target
+        Where to count, and the (n,) row of each image there.
+    area
+        (n, U) int64 pixels in which each unit is active, void ones left out.
+    """
 
     def __init__(self, patterns: Patterns, grid: Geometry, units: int, sums: Sums, target: NDArray[np.integer]) -> None:
-        self._patterns, self._grid, self._sums, self._target = patterns, grid, sums, target
-        self._area = np.zeros((len(patterns), units), dtype=np.int64)
-        self._pattern = patterns.drawn()
+        self._grid, self.patterns, self.sums, self.target = grid, patterns, sums, target
+        self.area = np.zeros((len(patterns), units), dtype=np.int64)
+        self.pattern = patterns.drawn()
         self._label = patterns.label.astype(np.int32)
 
     def count(self, active: Active) -> None:
         """Count the active pixels of some units on one image."""
         image, units = active.image, slice(active.first, active.first + len(active.offset) - 1)
-        start, stop = self._patterns.pattern_offset[image : image + 2]
-        met = count_patterns(active.offset, active.pixel, self._pattern[image], stop - start)
+        start, stop = self.patterns.pattern_offset[image : image + 2]
+        met = count_patterns(active.offset, active.pixel, self.pattern[image], stop - start)
         add_labels(
             *met,
-            self._patterns.label_offset[start : stop + 1],
+            self.patterns.label_offset[start : stop + 1],
             self._label,
-            self._area[image, units],
-            self._sums.intersection[self._target[image], units],
+            self.area[image, units],
+            self.sums.intersection[self.target[image], units],
         )
 
     def finish(self) -> None:
-        """Add the areas of labels and units."""
-        patterns, vocabulary, sums = self._patterns, self._patterns.vocabulary, self._sums
+        """Add the areas of labels, and of units from `area`."""
+        patterns, vocabulary, sums = self.patterns, self.patterns.vocabulary, self.sums
         images, labels = len(patterns), len(vocabulary)
         first = patterns.pattern_offset[:-1]
-        inside = self._pattern.reshape(images, *self._grid.size)[:, *self._grid.covered].reshape(images, -1)
+        inside = self.pattern.reshape(images, *self._grid.size)[:, *self._grid.covered].reshape(images, -1)
         area: NDArray[Any] = np.bincount(
             (inside + first[:, None]).reshape(-1), minlength=len(patterns.label_offset) - 1
         )
@@ -94,13 +111,13 @@ class _Batch:
         pixels = np.bincount(image, weights=area, minlength=images)
         present = (label_area > 0).astype(np.float64)
         has = (present @ vocabulary.membership > 0).astype(np.float64)
-        group = (self._target == np.arange(len(sums))[:, None]).astype(np.float64)
+        group = (self.target == np.arange(len(sums))[:, None]).astype(np.float64)
         sums.images[:] += _whole(group.sum(axis=1))
         sums.pixels[:] += _whole(group @ pixels)
         sums.pixels_category[:] += _whole(group @ (pixels[:, None] * has))
         sums.label_area[:] += _whole(group @ label_area)
         sums.label_images[:] += _whole(group @ present)
-        active = self._area.astype(np.float64)
+        active = self.area.astype(np.float64)
         sums.unit_area[:] += _whole(group @ active)
         for category in range(has.shape[1]):
             sums.unit_area_category[:, :, category] += _whole((group * has[:, category]) @ active)

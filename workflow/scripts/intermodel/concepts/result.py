@@ -76,6 +76,7 @@ def merge(tallies: Sequence[Tally], top_images: int = 8, *, of_one: bool = False
     top = Top(first.units, top_images)
     begin = 0
     for part in tallies:
-        top.merge(part.top_images + (0 if of_one else begin), part.top_values, part.top_maps)
+        rows, maps = part.top_images + (0 if of_one else begin), part.top_maps
+        top.merge(rows, part.top_values, lambda unit, place, maps=maps: maps[unit, place])  # type: ignore[misc]
         begin += int(part.folds.images.sum())
     return Tally(first.vocabulary, first.threshold, folds, shuffled, top.images, top.values, top.maps, rotated)

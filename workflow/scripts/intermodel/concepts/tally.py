@@ -154,6 +154,10 @@ class RunningTally:
         boxes = None if self._boxes is None else self._boxes[start : start + len(block)]
         for members, grid, found in activity(block, self._threshold, boxes, self._patterns.size):
             self._counter.add(start + members, found, grid)
+        self._add_rotated(start, block)
+
+    def _add_rotated(self, start: int, block: NDArray[np.floating]) -> None:
+        boxes = None if self._boxes is None else self._boxes[start : start + len(block)]
         for rotation, counter in zip(self._rotations, self._turned, strict=True):
             turned = rotate(block, rotation.matrix)
             for members, grid, found in activity(turned, rotation.threshold, boxes, self._patterns.size):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,10 +31,19 @@ class Top:
         """Take in the maps, (images, units, h, w), of the rows from `start`; perhaps `shown` is kept in their place."""
         values = block.reshape(*block.shape[:2], -1).max(axis=2).T
         rows = np.arange(start, start + len(block), dtype=np.int32)
-        self.merge(np.broadcast_to(rows, values.shape), values, (block if shown is None else shown).swapaxes(0, 1))
+        kept = block if shown is None else shown
+        self.merge(np.broadcast_to(rows, values.shape), values, lambda unit, image: kept[image, unit])
 
-    def merge(self, images: NDArray[np.int32], values: NDArray[np.floating], maps: NDArray[np.floating]) -> None:
-        """Take in rows and values, (units, n), and maps, (units, n, h, w), that come after all rows so far."""
+    def merge(
+        self,
+        images: NDArray[np.int32],
+        values: NDArray[np.floating],
+        maps: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.floating]],
+    ) -> None:
+        """Take in rows and values, (units, n), that come after all rows so far.
+
+        `maps` is asked once for the maps that are to be kept, (m, h, w), by the unit and the column of each.
+        """
         units, held = self.values.shape
         everything = np.concatenate([self.values, values.astype(np.float32)], axis=1)
         rows = np.concatenate([self.images, images], axis=1)
@@ -41,13 +52,14 @@ class Top:
         self.values = np.take_along_axis(everything, best, axis=1)
         self.images = np.take_along_axis(rows, best, axis=1)
         count = best.shape[1]
+        unit, place = np.nonzero(best >= held)
+        fresh = maps(unit, best[unit, place] - held)
         if count != held or not self.maps.size:
-            grown = np.zeros((units, count, *maps.shape[2:]), dtype=np.float32)
+            grown = np.zeros((units, count, *fresh.shape[1:]), dtype=np.float32)
             grown[:, :held] = self.maps.reshape(units, held, *grown.shape[2:])
             self.maps = grown
         # Most batches change few units.
         changed = np.flatnonzero((best >= held).any(axis=1))
         old = np.minimum(best[changed], count - 1)[:, :, None, None]
         self.maps[changed] = np.take_along_axis(self.maps[changed], old, axis=1)
-        unit, place = np.nonzero(best >= held)
-        self.maps[unit, place] = maps[unit, best[unit, place] - held]
+        self.maps[unit, place] = fresh

@@ -46,16 +46,19 @@ class Rows:
         (n, C, h, w) in the dtype asked for, or None.
     largest
         (n,) float32: largest absolute value of the image's maps before conversion, or None.
+    on_device
+        The maps as a tensor on the network's device, where they were to be left there (`maps` is None then).
     """
 
     pooled: NDArray[np.float32]
     finite: NDArray[np.bool_]
     maps: NDArray[np.floating] | None
     largest: NDArray[np.float32] | None
+    on_device: torch.Tensor | None = None
 
     def __getitem__(self, part: slice) -> Rows:
         """The rows of some of the images."""
-        columns = (self.pooled, self.finite, self.maps, self.largest)
+        columns = (self.pooled, self.finite, self.maps, self.largest, self.on_device)
         return Rows(*(None if column is None else column[part] for column in columns))  # type: ignore[arg-type]
 
 
@@ -91,7 +94,11 @@ class Forward:
         self.device, self.limit, self.precision = device, limit, precision
 
     def run(
-        self, pixels: torch.Tensor, layers: Sequence[Layer], map_dtypes: Mapping[str, torch.dtype]
+        self,
+        pixels: torch.Tensor,
+        layers: Sequence[Layer],
+        map_dtypes: Mapping[str, torch.dtype],
+        leave_maps: bool = False,
     ) -> Iterator[tuple[int, dict[str, Rows]]]:
         """Yield (number of the first image in `pixels`, layer name -> rows), in order, until all images are through.
 
@@ -103,6 +110,8 @@ class Forward:
             What to capture.
         map_dtypes
             Layer name -> dtype of its maps, for the layers whose maps are wanted.
+        leave_maps
+            Leave the maps on the device (`Rows.on_device`).
 
         Raises
         ------
@@ -112,7 +121,7 @@ class Forward:
         position = 0
         while position < len(pixels):
             batch = pixels[position : position + self.limit]
-            rows = self._try(batch, layers, map_dtypes)
+            rows = self._try(batch, layers, map_dtypes, leave_maps)
             if rows is not None:
                 yield position, rows
                 position += len(batch)
@@ -128,7 +137,11 @@ class Forward:
                 torch.cuda.empty_cache()
 
     def _try(
-        self, batch: torch.Tensor, layers: Sequence[Layer], map_dtypes: Mapping[str, torch.dtype]
+        self,
+        batch: torch.Tensor,
+        layers: Sequence[Layer],
+        map_dtypes: Mapping[str, torch.dtype],
+        leave_maps: bool,
     ) -> dict[str, Rows] | None:
         """One forward pass; None when memory runs out (the exception, which holds the tensors, is gone by then)."""
         try:
@@ -136,17 +149,19 @@ class Forward:
             self.preprocessing.check_input(tensor)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
                 captured = capture(self.network, tensor, layers, self.arrangements, map_dtypes)
-            return {name: _to_host(result) for name, result in captured.items()}
+            return {name: _to_host(result, leave_maps) for name, result in captured.items()}
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 return None
             raise
 
 
-def _to_host(captured: Captured) -> Rows:
+def _to_host(captured: Captured, leave_maps: bool) -> Rows:
+    maps = captured.maps
     return Rows(
         captured.pooled.float().cpu().numpy(),
         captured.finite.cpu().numpy(),
-        None if captured.maps is None else captured.maps.cpu().numpy(),
+        None if maps is None or leave_maps else maps.cpu().numpy(),
         None if captured.largest is None else captured.largest.cpu().numpy(),
+        maps if leave_maps else None,
     )

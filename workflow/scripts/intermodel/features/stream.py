@@ -24,6 +24,7 @@ def stream(
     model: str,
     dataset: str,
     workers: int = 1,
+    leave_maps: bool = False,
 ) -> Iterator[tuple[int, dict[str, Rows]]]:
     """Yield (first image, layer -> rows with maps) in order, the same values as a feature file would hold.
 
@@ -42,6 +43,8 @@ def stream(
         Names for error messages.
     workers
         Threads that decode images.
+    leave_maps
+        Leave maps on the network's device (`Rows.on_device`).
 
     Raises
     ------
@@ -56,7 +59,7 @@ def stream(
     bar: progress[Any] = progress(total=len(wanted), unit="image", label=f"{model} on {dataset}")
     with closing(source), bar:
         for first, pixels in source:
-            for offset, rows in forward.run(pixels, layers, dtypes):
+            for offset, rows in forward.run(pixels, layers, dtypes, leave_maps):
                 begin = first + offset
                 end = begin + len(next(iter(rows.values())).finite)
                 bar.advance(end - begin)
