@@ -1,6 +1,9 @@
 """Options of the forward pass, each against torch's plain float32 pass: time, and how far its numbers are from it.
 
     python benchmarks/forward.py [ARCHITECTURE ...] [--images N] [--device cuda]
+    python benchmarks/forward.py --json [--full]
+
+The second form is for run.py: only the plain way, which is the limit, and the one that extraction takes.
 
 plain           contiguous memory, batch norms as they are
 channels last   the memory order in which extraction runs networks
@@ -17,11 +20,13 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 
-from measuring import alternate, ratio
+from measuring import alternate, ratio, row
 
 # isort: split
 import torch
@@ -36,8 +41,10 @@ from intermodel.models.tokens import Tokens, arrange
 LAST = {"resnet50": "layer4", "resnet18": "layer4", "vit_small_patch16_224": "norm", "convnext_tiny": "stages.3"}
 
 
-def measure(architecture: str, images: int, rounds: int, device: torch.device) -> None:
-    """Print one line for each way."""
+def measure(
+    architecture: str, images: int, rounds: int, device: torch.device, options: bool = True
+) -> dict[str, list[float]]:
+    """Processor seconds of each way; with `options` all ways, and a line for each is printed."""
     network = load_model({"architecture": architecture}).network.eval().to(device)
     plain, last = copy.deepcopy(network), copy.deepcopy(network).to(memory_format=torch.channels_last)
     folding, fusing = copy.deepcopy(last), copy.deepcopy(last)
@@ -54,11 +61,6 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
         size = (224, 224)
         stack.enter_context(simplified(folding, layers, arrangements, size, fusing=False))
         done = stack.enter_context(simplified(fusing, layers, arrangements, size, cached))
-        compiled = torch.compile(folding)
-        begin = time.perf_counter()
-        with torch.inference_mode():
-            compiled(batch_last)
-        compilation = time.perf_counter() - begin
 
         def run(module: torch.nn.Module, values: torch.Tensor, together: int = images) -> Callable[[], None]:
             def once() -> None:
@@ -74,11 +76,17 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
             with torch.autocast(device.type, torch.bfloat16):
                 run(folding, batch_last)()
 
-        ways = {
-            "plain": run(plain, batch),
+        ways = {"plain": run(plain, batch), "fused": run(fusing, batch_last, cached)}
+        if not options:
+            return alternate(ways, rounds)
+        compiled = torch.compile(folding)
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            compiled(batch_last)
+        compilation = time.perf_counter() - begin
+        ways |= {
             "channels last": run(last, batch_last),
             "folded": run(folding, batch_last),
-            "fused": run(fusing, batch_last, cached),
             "compiled": run(compiled, batch_last),
             "bfloat16": rounded,
         }
@@ -105,6 +113,7 @@ def measure(architecture: str, images: int, rounds: int, device: torch.device) -
             f"  {name:14} {1e3 * min(seconds[name]) / images:8.1f} ms an image"
             f"  {ratio(seconds[name], seconds['plain']):5.2f} of plain" + (f"  off by {error:.1e}" if error else "")
         )
+    return seconds
 
 
 def main() -> None:
@@ -114,9 +123,18 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
     exact_arithmetic(1)
     device = choose_device(options.device)
+    if options.json:
+        for architecture in ("resnet18", "resnet50", "vit_small_patch16_224") if options.full else ("resnet18",):
+            seconds = measure(architecture, 16, options.rounds if options.full else 2, device, options=False)
+            rounds = {"ours": seconds["fused"], "bare forward": seconds["plain"]}
+            line = row(f"forward pass alone, {architecture}, 16 images, one thread", rounds, limit="bare forward")
+            print(json.dumps(asdict(line)))
+        return
     print(f"{device_name(device)}, torch {torch.__version__}, one thread")
     for architecture in options.architectures:
         measure(architecture, options.images, options.rounds, device)

@@ -20,7 +20,7 @@ from pathlib import Path
 from measuring import Row, table
 
 HERE = Path(__file__).parent
-NAMES = ("features", "concepts", "streaming", "similarity", "quality")
+NAMES = ("features", "forward", "concepts", "streaming", "similarity", "quality", "workflow", "overhead")
 
 
 def run(name: str, full: bool) -> Iterator[Row]:
