@@ -14,12 +14,18 @@ CLIP_WEIGHTS = ancient(CLIP_WEIGHTS) if CLIP.sha256 else CLIP_WEIGHTS
 CLIP_WORDS = [expand(CLIP.words)] if isinstance(CLIP.words, str) else []
 CLIP_TABLES = ["units", "words", "summary", "pairs", "findings", "warnings"]
 CLIP_FIGURES = ["models", "words", "clarity"]
+# Models whose galleries are drawn.
+CLIP_SHOWN = MODELS if CLIP.gallery_units else []
 CLIP_RESULTS = [
     path
     for dataset in STUDY.datasets_for("clip_dissect")
     for path in [
         *(PATHS.table("clip_dissect", name, dataset) for name in CLIP_TABLES),
         *(PATHS.figure("clip_dissect", name, dataset) for name in CLIP_FIGURES),
+        *(
+            PATHS.figure("clip_dissect", f"gallery-{model}", dataset)
+            for model in CLIP_SHOWN
+        ),
     ]
 ]
 
@@ -108,7 +114,8 @@ rule dissect_with_clip:
         runtime=lasting(60, 60),
     params:
         settings=STUDY.settings(
-            "clip_dissect", "score", "top_images", "exemplars", "seed"
+            "clip_dissect",
+            *("score", "top_images", "exemplars", "bootstrap", "permutations", "seed"),
         ),
         code=code_of("dissect_with_clip.py"),
     message:
@@ -149,6 +156,23 @@ rule plot_dissections:
             name: PATHS.table("clip_dissect", name)
             for name in ["units", "words", "summary", "pairs"]
         },
+        layers=[
+            PATHS.clip_dissection(model=model, layer=NAMED_LAYER[model])
+            for model in CLIP_SHOWN
+        ],
+        embedded=PATHS.clip_images(),
+        # What labels say of the same units, where there are labels.
+        concepts=lambda wildcards: (
+            [PATHS.table("concepts", "units", wildcards.dataset)]
+            if CLIP_SHOWN and wildcards.dataset in STUDY.datasets_for("concepts")
+            else []
+        ),
+        manifest=PATHS.manifest(),
+        images=lambda wildcards: (
+            [PATHS.images(wildcards.dataset)]
+            if STUDY.datasets[wildcards.dataset].source == "scenes"
+            else []
+        ),
     output:
         **{
             name: report(
@@ -160,6 +184,21 @@ rule plot_dissections:
             )
             for name in CLIP_FIGURES
         },
+        galleries=[
+            report(
+                PATHS.figure("clip_dissect", f"gallery-{model}"),
+                caption="../docs/captions/clip_dissect_gallery.rst",
+                category="Units through CLIP",
+                subcategory="{dataset}",
+                labels={"figure": f"units of {model}"},
+            )
+            for model in CLIP_SHOWN
+        ],
+        # The same for the page.
+        rasters=[
+            PATHS.figure("clip_dissect", f"gallery-{model}", suffix="webp")
+            for model in CLIP_SHOWN
+        ],
     log:
         PATHS.log("plot_dissections", "{dataset}"),
     benchmark:
@@ -173,6 +212,8 @@ rule plot_dissections:
     params:
         models=lambda wildcards: STUDY.titles(),
         layers=NAMED_LAYER,
+        gallery_units=CLIP.gallery_units,
+        dataset=lambda wildcards: STUDY.dataset_spec(wildcards.dataset),
         code=code_of("plot_dissections.py"),
     message:
         "Drawing what the units of all models mean on {wildcards.dataset}"

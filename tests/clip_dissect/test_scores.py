@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from intermodel.clip_dissect.scores import (
     log_evidence,
     log_sum,
     normalised,
+    rank_reorder,
+    reorder_scores,
+    shuffled_error,
     top_images,
     word_probabilities,
 )
@@ -90,3 +94,37 @@ def test_silent_columns_have_no_cosine() -> None:
     similarity, activation = np.ones((10, 2)), np.zeros((10, 1))
     np.testing.assert_array_equal(cosine(similarity, activation), [[0.0, 0.0]])
     np.testing.assert_array_equal(cubed_cosine(similarity, activation), [[0.0, 0.0]])
+
+
+def test_rank_reorder_is_that_of_the_authors_program(golden: dict[str, NDArray[np.float64]]) -> None:
+    """But for one factor per unit: they estimate the error of a random order from five shuffles."""
+    similarity, activation = golden["concept_activation"], golden["unit_activation"]
+    got, theirs = (
+        rank_reorder(similarity, activation, float(golden["rank_reorder_top_fraction"])),
+        golden["rank_reorder_seed0"],
+    )
+    # The root of a negative mean cosine is NaN there, next to the worst score here.
+    known = ~np.isnan(theirs)
+    assert known.sum() > 100 and got[~known].max() < got[known].min()
+    factor = np.where(known, got / theirs, np.nan)
+    assert np.nanmax(np.nanmax(factor, axis=1) / np.nanmin(factor, axis=1)) == pytest.approx(1, abs=1e-9)
+    np.testing.assert_allclose(np.nanmean(factor, axis=1), 1, atol=0.15)
+    np.testing.assert_array_equal(got.argmax(axis=1), np.nanargmax(theirs, axis=1))
+
+
+def test_the_error_of_a_random_order_is_the_mean_over_all_orders() -> None:
+    values = np.array([3.0, 1.5, 1.5, 0.2, -7.0])
+    orders = [np.mean(np.abs(values - values[list(order)]) ** 3) for order in permutations(range(5))]
+    assert shuffled_error(values) == pytest.approx(np.mean(orders), rel=1e-12)
+    assert shuffled_error(np.full(4, 2.0)) == 0
+
+
+def test_an_order_by_activation_has_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    activation = np.array([5.0, 3.0, 2.0, 1.0])
+    similarity = np.array([[0.4, 0.1], [0.3, 0.2], [0.2, 0.3], [0.1, 0.4]])
+    found = reorder_scores(similarity, activation)
+    # In reverse order: differences 4, 1, 1, 4.
+    assert found[0] == 0
+    assert found[1] == pytest.approx(-(4**3 + 1 + 1 + 4**3) / 4 / shuffled_error(activation) / np.sqrt(0.25))
+    monkeypatch.setattr("intermodel.clip_dissect.scores.BLOCK_VALUES", 1)
+    np.testing.assert_array_equal(reorder_scores(similarity, activation), found)

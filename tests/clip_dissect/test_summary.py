@@ -14,19 +14,23 @@ from intermodel.clip_dissect.figures import draw_figures
 from intermodel.clip_dissect.scores import log_sum, normalised
 from intermodel.clip_dissect.summary import (
     Models,
+    chance_of,
     common_total,
     label_units,
+    null_scores,
     read_models,
     scores_of,
     summarise_dissections,
     word_rows,
 )
 from intermodel.store import create, read_table, write_strings
+from scipy.stats import kstest
 
 matplotlib.use("Agg")
 
 NAMES = ("units", "words", "summary", "pairs", "findings", "warnings")
 MODELS = Models({"a": "A", "b": "B", "u": "untrained"}, dict.fromkeys("abu", "l"), ("u",))
+ORIGIN = {"dataset": "d", "model": "m", "layer": "l"}
 WORDS = ["sky", "1", "tree", "water", "house"]
 
 
@@ -72,7 +76,7 @@ def test_all_units_enter_one_normalisation() -> None:
     layer = Dissection(
         parts[1].astype(np.float32),
         log_sum(parts[1]),
-        *([np.empty(0)] * 4),
+        *([np.empty(0)] * 7),
         {"score": "soft_wpmi"},  # type: ignore[arg-type]
     )
     expected = normalised(together, log_sum(together), 61, 1.0)[3:53]
@@ -116,13 +120,57 @@ def test_tables_hold_what_was_planted(tables: dict[str, Path]) -> None:
 
 
 def test_findings_and_warnings(tables: dict[str, Path]) -> None:
-    words, clearest, pair = read_table(tables["findings"])["statement"].tolist()
+    words, sure, clearest, pair = read_table(tables["findings"])["statement"].tolist()
+    assert "**A** 5 and 5 of 5; **B** 5 and 5 of 5; **untrained** 0 and " in sure
     assert words.startswith("Through CLIP, 5 words name the units of 3 models")
     assert "against" in clearest
     assert "**A** and **B** are the most alike" in pair
-    constant, caveat = read_table(tables["warnings"])["warning"].tolist()
+    constant, doubt, caveat = read_table(tables["warnings"])["warning"].tolist()
+    assert "fewer than half are beyond chance in u (0 of 4)" in doubt
     assert constant == "u, l: 1 of 4 units never vary on these images; they have no label."
     assert "log-ratios" in caveat
+
+
+def test_planted_names_stay_and_surpass_shuffled_units(tables: dict[str, Path]) -> None:
+    units = read_table(tables["units"], ("label", "second", "label_within_layer"))
+    planted = np.isin(units["model"], ["a", "b"])
+    assert (units["stability"][planted] == 1).all() and (units["q"][planted] < 0.01).all()
+    # 200 shuffled units of each of three models.
+    assert (units["p"][planted] == 1 / 601).all()
+    noise = units["model"] == "u"
+    assert np.isnan(units["stability"][noise]).tolist() == [False] * 3 + [True]
+    assert (units["p"][noise][:3] > 0.01).all() and np.isnan(units["q"][noise][3])
+    summary = read_table(tables["summary"])
+    assert summary["labels_beyond_chance"].tolist() == [5, 5, 0]
+    assert summary["stable_labels"][:2].tolist() == [5, 5]
+
+
+def test_names_without_draws_carry_no_judgement(layers: list[Path], tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    values, images = generator.random((300, 5)), generator.normal(size=(300, 8))
+    origin = {"dataset": "d", "model": "a", "layer": "l"}
+    write_dissection(tmp_path / "plain.h5", dissect(values, images, np.eye(5, 8), "cosine", None, 20, 0, origin, 0, 0))
+    paths = {name: tmp_path / f"{name}.csv" for name in NAMES}
+    summarise_dissections([tmp_path / "plain.h5"], layers[-1], Models({"a": "A"}, {"a": "l"}), paths)
+    units = read_table(paths["units"], ("label",))
+    assert set(units["label"]) <= set(WORDS)
+    assert all(np.isnan(units[name]).all() for name in ("stability", "p", "q"))
+    assert len(read_table(paths["findings"])["statement"]) == 2
+    assert len(read_table(paths["warnings"])["warning"]) == 0
+
+
+@pytest.mark.parametrize("score", ["soft_wpmi", "cubed_cosine"])
+def test_units_of_noise_are_no_better_than_shuffled_ones(score: Any) -> None:
+    """Their p-values are uniform, whatever their distribution of activations."""
+    generator = np.random.default_rng(3)
+    images = generator.normal(size=(400, 16))
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    values = generator.gamma(0.5, size=(400, 150))
+    found = dissect(values, images, images[:30], score, 50, 20, 0, ORIGIN, 0, 2000)
+    total = found.log_total
+    p, q = chance_of(label_units(scores_of(found, total, 150), found.live), null_scores(found, total, 150))
+    assert kstest(p, "uniform").pvalue > 0.01
+    assert (q > 0.05).all()
 
 
 def test_words_of_most_models_come_first() -> None:

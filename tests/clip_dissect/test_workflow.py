@@ -56,7 +56,9 @@ def test_units_are_named_and_the_page_shows_it(project: Project) -> None:
     assert set(units["label"]) - {""} <= set(WORDS)
     assert len(read_table(results / "pairs.csv")["similarity"]) == 1
     page = (project.folder / "results" / "report" / "index.html").read_text()
-    assert "Units named by CLIP" in page
+    assert "Units named by CLIP" in page and "through CLIP" in page
+    assert (results / "figures" / "gallery-vit.webp").stat().st_size > 10_000
+    assert ((units["q"] > 0) & (units["stability"] <= 1))[units["label"] != ""].all()
     assert "CLIP-Dissect" in page
     assert "Nothing to be done" in project.snakemake("clip_dissect", "report")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from intermodel import plotting
 
@@ -67,3 +68,10 @@ def test_categories_have_colours_of_their_own() -> None:
     # The palette is one that people with any colour vision deficiency tell apart.
     assert set(colors) <= set(plotting.PALETTE)
     assert plotting.NEUTRAL not in plotting.PALETTE
+
+
+@pytest.mark.parametrize(("size", "expected"), [((400, 300), (144, 108)), ((40, 30), (96, 72)), ((100, 50), (100, 50))])
+def test_thumbnails_have_a_size_fit_for_print(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 7, dtype=np.uint8)
+    assert plotting.thumbnail(image).shape == (*expected, 3)
+    assert (plotting.thumbnail(image) == 7).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from intermodel.store import Maps, read_pooled, read_table
 from intermodel.unit_matching.findings import Models
-from intermodel.unit_matching.gallery import collect, thumbnail, top_images
+from intermodel.unit_matching.gallery import collect, top_images
 from intermodel.unit_matching.groups import Group
 from intermodel.unit_matching.pair import match_models
 from intermodel.unit_matching.plots import draw_figures
@@ -147,10 +147,3 @@ def test_top_images_drive_all_units() -> None:
     assert top_images(both, 1).tolist() == [7]
     # Equal images in their order; a unit with the same mean everywhere has no say.
     assert top_images([*both, np.ones(50)], 5).tolist()[3:] == [0, 1]
-
-
-@pytest.mark.parametrize(("size", "expected"), [((400, 300), (144, 108)), ((40, 30), (96, 72)), ((100, 50), (100, 50))])
-def test_thumbnails_have_a_size_fit_for_print(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    image = np.full((*size, 3), 7, dtype=np.uint8)
-    assert thumbnail(image).shape == (*expected, 3)
-    assert (thumbnail(image) == 7).all()

@@ -166,12 +166,27 @@ def model_heat_map(
     return figure
 
 
+# Longest side of a drawn image in pixels, from and to.
+SMALLEST, LARGEST = 96, 144
+
 # Of a suffix: nothing that differs from run to run; a page's raster is sharp on a screen of twice the usual density.
 _OPTIONS: dict[str, dict[str, Any]] = {
     ".svg": {"metadata": {"Date": None}},
     ".pdf": {"metadata": {"CreationDate": None}},
     ".webp": {"dpi": 220, "pil_kwargs": {"quality": 85, "method": 6}},
 }
+
+
+def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (H, W, 3) whose longest side has `SMALLEST` to `LARGEST` pixels: enlarged smoothly or reduced."""
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    scale = float(np.clip(max(height, width), SMALLEST, LARGEST)) / max(height, width)
+    if scale == 1.0:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
 def save(figure: Figure, *paths: str | os.PathLike[str]) -> None:

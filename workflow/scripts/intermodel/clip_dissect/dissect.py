@@ -8,23 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.clip_dissect.scores import (
-    WPMI,
-    Floats,
-    Score,
-    cosine,
-    cubed_cosine,
-    image_weights,
-    log_evidence,
-    log_sum,
-    top_images,
-    word_probabilities,
-)
+from intermodel.clip_dissect.scores import TOP_SHARE, Floats, Score, log_sum, normalised, top_images
+from intermodel.clip_dissect.scoring import Scorer, image_draws, shuffled_units
 from intermodel.engine.errors import UserError
 from intermodel.engine.seeds import derive_seed
 from intermodel.store import PathLike, align, create, open_file, plain_attributes, read_pooled, read_strings, require
 
 KEY = "analyses.clip_dissect"
+# Words of each unit that are looked at again when images are drawn.
+CANDIDATES = 10
+# Arrays of a file.
+ARRAYS = ("evidence", "log_total", "images", "embedding", "random", "clarity", "candidates", "drawn", "null")
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,12 @@ class Dissection:
         (U, E) mean embedding of the unit's strongest images, and of as many random ones; NaN for constant units.
     clarity
         (U,) mean cosine of two of the strongest images.
+    candidates
+        (U, M) words that fit each unit best within the layer; -1 for constant units.
+    drawn
+        (B, U, M) evidence of these when images are drawn again; NaN for constant units.
+    null
+        (R, C) evidence of units whose activations were given to the images in random order.
     attributes
         What the layer is.
     """
@@ -53,6 +53,9 @@ class Dissection:
     embedding: Floats
     random: Floats
     clarity: Floats
+    candidates: NDArray[np.int64]
+    drawn: NDArray[np.float32]
+    null: NDArray[np.float32]
     attributes: dict[str, Any]
 
     @property
@@ -90,6 +93,8 @@ def dissect_with_clip(
     score: Score = "soft_wpmi",
     top_images: int | None = None,
     exemplars: int = 30,
+    bootstrap: int = 100,
+    permutations: int = 200,
     seed: int = 0,
 ) -> None:
     """Dissect one layer and write its file.
@@ -108,6 +113,8 @@ def dissect_with_clip(
         Images that count for scores of the WPMI kind; None: the score's own default.
     exemplars
         Strongest images whose mean embedding stands for a unit.
+    bootstrap, permutations
+        Draws of the images; units with shuffled images.
     seed
         The study's seed.
 
@@ -138,7 +145,9 @@ def dissect_with_clip(
     if not np.isfinite(values).all():
         image, unit = np.argwhere(~np.isfinite(values))[0]
         raise UserError(f"{features}: unit {unit} is not finite on image {str(ids[image])!r}; delete it and run again.")
-    result = dissect(values, embedding, text, score, top_images, exemplars, seed, pooled.attributes)
+    result = dissect(
+        *(values, embedding, text, score, top_images, exemplars, seed, pooled.attributes), bootstrap, permutations
+    )
     write_dissection(output, result)
 
 
@@ -151,45 +160,56 @@ def dissect(
     exemplars: int,
     seed: int,
     origin: dict[str, Any],
+    bootstrap: int = 100,
+    permutations: int = 200,
 ) -> Dissection:
     """The same from arrays: activations (D, U), embeddings of images (D, E) and words (C, E)."""
     count = len(values)
-    settings = WPMI.get(score)
-    wanted = (top or settings.top_images) if settings else 0
-    for key, number in (("top_images", wanted), ("exemplars", exemplars)):
+    similarity = np.asarray(embedding, dtype=np.float64) @ np.asarray(text, dtype=np.float64).T
+    scorer = Scorer(score, similarity, top)
+    for key, number in (("top_images", scorer.wanted), ("exemplars", exemplars)):
         if number >= count:
             raise UserError(
                 f"{KEY}.{key} is {number}, but the data set holds {count} images, and more than that are needed for "
                 f"the strongest images to differ between units; set {key} to {max(1, count // 10)} or so."
             )
+    if score == "rank_reorder" and scorer.wanted < 2:
+        raise UserError(
+            f"{KEY}.score is rank_reorder, which orders {TOP_SHARE:.0%} of the images, {scorer.wanted} of the "
+            f"{count} of the data set; choose another score, or a data set of more images."
+        )
     live = values.max(axis=0) > values.min(axis=0)
     units = values[:, live]
-    similarity = np.asarray(embedding, dtype=np.float64) @ np.asarray(text, dtype=np.float64).T
-    log_total = np.empty(0)
-    if not live.any():
-        evidence = np.empty((0, similarity.shape[1]))
-    elif settings:
-        weights = image_weights(settings, wanted)
-        evidence = log_evidence(word_probabilities(similarity, settings.sharpness), top_images(units, wanted), weights)
+    evidence = scorer.evidence(units)
+    log_total, within = np.empty(0), evidence
+    if scorer.settings and live.any():
         log_total = log_sum(evidence)
-    else:
-        evidence = (cubed_cosine if score == "cubed_cosine" else cosine)(similarity, units)
+        within = normalised(evidence, log_total, len(evidence), scorer.settings.factor)
+    candidates = np.argsort(-within, axis=1, kind="stable")[:, :CANDIDATES]
+    # The same draws of images for all models.
+    drawing = np.random.default_rng(derive_seed(seed, "clip_dissect", "draws", str(origin.get("dataset", ""))))
+    drawn = scorer.drawn(units, candidates, image_draws(count, bootstrap, drawing))
+    generator = np.random.default_rng(derive_seed(seed, "clip_dissect", *map(str, _names(origin).values())))
+    random = np.stack([generator.choice(count, exemplars, replace=False) for _ in range(len(live))])
     strongest = top_images(values, exemplars)
     mean = np.where(live[:, None], mean_embeddings(embedding, strongest), np.nan)
-    generator = np.random.default_rng(derive_seed(seed, "clip_dissect", *map(str, _names(origin).values())))
-    drawn = np.stack([generator.choice(count, exemplars, replace=False) for _ in range(len(live))])
+    chosen = np.full((len(live), candidates.shape[1]), -1)
+    chosen[live] = candidates
     return Dissection(
         _among(live, evidence).astype(np.float32),
         log_total,
         strongest,
         mean,
-        np.where(live[:, None], mean_embeddings(embedding, drawn), np.nan),
+        np.where(live[:, None], mean_embeddings(embedding, random), np.nan),
         clarity(mean, exemplars),
+        chosen,
+        _among(live, drawn.swapaxes(0, 1)).swapaxes(0, 1).astype(np.float32),
+        scorer.evidence(shuffled_units(units, permutations, generator)).astype(np.float32),
         {
             **_names(origin),
             "dataset_fingerprint": origin.get("dataset_fingerprint", ""),
             "score": score,
-            "top_images": wanted,
+            "top_images": scorer.wanted,
             "exemplars": exemplars,
             "images": count,
             # Mean cosine of any two images: what clarity would be of a unit that prefers none.
@@ -201,7 +221,7 @@ def dissect(
 def write_dissection(path: PathLike, result: Dissection) -> None:
     """Write a dissection atomically."""
     with create(path, **result.attributes) as file:
-        for name in ("evidence", "log_total", "images", "embedding", "random", "clarity"):
+        for name in ARRAYS:
             file[name] = getattr(result, name)
 
 
@@ -213,15 +233,14 @@ def read_dissection(path: PathLike) -> Dissection:
     UserError
         If the file is missing, incomplete or of another kind.
     """
-    names = ("evidence", "log_total", "images", "embedding", "random", "clarity")
     with open_file(path) as file:
-        require(file, *names)
-        return Dissection(**{name: file[name][...] for name in names}, attributes=plain_attributes(file))
+        require(file, *ARRAYS)
+        return Dissection(**{name: file[name][...] for name in ARRAYS}, attributes=plain_attributes(file))
 
 
 def _among(live: NDArray[np.bool_], rows: Floats) -> Floats:
     """Rows of the units that vary among those of all units, NaN for the others."""
-    result = np.full((len(live), rows.shape[1]), np.nan)
+    result = np.full((len(live), *rows.shape[1:]), np.nan)
     result[live] = rows
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from intermodel.clip_dissect.dissect import Dissection, best_cosines, read_dissection
 from intermodel.clip_dissect.scores import WPMI, Floats, normalised
+from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.statistics.nulls import chance_corrected
 from intermodel.store import PathLike, open_file, read_attributes, read_strings, write_table
 
 Row = dict[str, Any]
+
+# A label that stays in this share of the draws is stable; the false discovery rate at which names are beyond chance.
+STABLE, LEVEL = 0.8, 0.05
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,57 @@ def common_total(totals: Sequence[Floats]) -> Floats:
     return np.asarray(largest + np.log(np.exp(stacked - largest).sum(axis=0)))
 
 
-def scores_of(layer: Dissection, log_total: Floats, units: int) -> Floats:
-    """Scores of a layer's units, (U, C), under a normalisation over `units` units (WPMI; others need none)."""
+def scores_of(layer: Dissection, log_total: Floats, units: int, evidence: NDArray[np.floating] | None = None) -> Floats:
+    """Scores of a layer's units, (U, C), or of other evidence about the same words, under a normalisation over `units`
+    units (WPMI; others need none)."""
     settings = WPMI.get(layer.attributes["score"])
-    evidence = layer.evidence.astype(np.float64)
-    return normalised(evidence, log_total, units, settings.factor) if settings and len(log_total) else evidence
+    values = np.asarray(layer.evidence if evidence is None else evidence, dtype=np.float64)
+    return normalised(values, log_total, units, settings.factor) if settings and len(log_total) else values
+
+
+def stability(layer: Dissection, labels: Labels, log_total: Floats, units: int) -> Floats:
+    """Share of the draws of the images in which each unit keeps its label among its candidates, (U,).
+
+    The second term of scores of the WPMI kind, which runs over all units, stays that of all images. NaN for constant
+    units, where the label is no candidate, and without draws.
+    """
+    result = np.full(len(layer.live), np.nan)
+    if not len(layer.drawn):
+        return result
+    known = layer.live & (layer.candidates == labels.best[:, None]).any(axis=1)
+    words = layer.candidates[known]
+    common = log_total[words] if len(log_total) else np.zeros(words.shape)
+    scores = scores_of(layer, common, units, layer.drawn[:, known])
+    # Candidates are ordered by fit: the first of equals is the better one.
+    won = np.take_along_axis(words[None], scores.argmax(axis=2)[..., None], axis=2)[..., 0]
+    result[known] = (won == labels.best[known]).mean(axis=0)
+    return result
+
+
+def null_scores(layer: Dissection, log_total: Floats, units: int) -> Floats:
+    """The best score of each unit with shuffled images, (R,).
+
+    Where scores are normalised over units, each of them joins those units for its own score, so that it is held against
+    the others and itself as every unit is.
+    """
+    if not len(layer.null):
+        return np.empty(0)
+    joined = np.logaddexp(log_total, layer.null) if len(log_total) else log_total
+    return np.asarray(scores_of(layer, joined, units + 1, layer.null).max(axis=1))
+
+
+def chance_of(labels: Labels, null: Floats) -> tuple[Floats, Floats]:
+    """p and q of each unit's best score, (U,) each, among the best scores of units with shuffled images, (R,).
+
+    p is (1 + those that reach it) / (1 + all); q the false discovery rate over the units. NaN for constant units and
+    without anything to compare with.
+    """
+    nothing = np.full(len(labels.best), np.nan)
+    if not len(null):
+        return nothing, nothing
+    reached = len(null) - np.searchsorted(np.sort(null), labels.score, side="left")
+    p = np.where(labels.best >= 0, (1 + reached) / (1 + len(null)), np.nan)
+    return p, benjamini_hochberg(p)
 
 
 def summarise_dissections(
@@ -98,6 +148,10 @@ def summarise_dissections(
         counts.append(int(layer.live.sum()))
     together = common_total(totals) if any(map(len, totals)) else np.empty(0)
 
+    nulls = {path: null_scores(read_dissection(path), together, sum(counts)) for path in ordered}
+    if len(together):
+        # What random images say about words depends on no model: all shuffled units serve every model.
+        nulls = dict.fromkeys(ordered, np.concatenate(list(nulls.values())))
     units: list[Row] = []
     meanings: dict[str, tuple[Floats, Floats]] = {}
     summary: list[Row] = []
@@ -107,6 +161,9 @@ def summarise_dissections(
         labels = label_units(scores_of(layer, together, sum(counts)), layer.live)
         alone = label_units(scores_of(layer, total, count), layer.live)
         rows = _unit_rows(layer, labels, alone, names)
+        kept = stability(layer, labels, together, sum(counts))
+        for row, share, p, q in zip(rows, kept, *chance_of(labels, nulls[path]), strict=True):
+            row |= {"stability": share, "p": p, "q": q}
         units += rows
         summary.append(_summary_row(layer, rows))
         meanings[layer.attributes["model"]] = layer.embedding, layer.random
@@ -155,10 +212,17 @@ def _summary_row(layer: Dissection, rows: Sequence[Row]) -> Row:
             if live.any()
             else np.nan
         ),
+        "stable_labels": _count(rows, "stability", lambda share: share >= STABLE, layer.drawn),
+        "labels_beyond_chance": _count(rows, "q", lambda q: q <= LEVEL, layer.null),
         "clarity": float(layer.clarity[live].mean()) if live.any() else float("nan"),
         "clarity_of_all": layer.attributes["clarity_of_all"],
         **{name: layer.attributes[name] for name in ("score", "top_images", "exemplars", "images")},
     }
+
+
+def _count(rows: Sequence[Row], column: str, holds: Callable[[float], bool], looked_at: NDArray[Any]) -> float:
+    """Units of which something holds, NaN where it was not looked at."""
+    return float(sum(holds(row[column]) for row in rows)) if len(looked_at) else float("nan")
 
 
 def word_rows(units: Sequence[Row], models: Models) -> dict[str, list[Any]]:
@@ -221,6 +285,18 @@ def findings(
             f"{len(everywhere)} of them occur in every model{named}."
         )
         sentences.append((sentence, "words.csv"))
+    told = [row for row in summary if np.isfinite(row["labels_beyond_chance"]) and np.isfinite(row["stable_labels"])]
+    if told:
+        parts = [
+            f"**{models.titles[row['model']]}** {row['labels_beyond_chance']:.0f} and {row['stable_labels']:.0f} of "
+            f"{row['units'] - row['constant_units']}"
+            for row in told
+        ]
+        sentence = (
+            "Units whose name fits better than the best name of units with shuffled images (false discovery rate "
+            f"{LEVEL:.0%}), and units whose name stays in {STABLE:.0%} of the draws of the images: {'; '.join(parts)}."
+        )
+        sentences.append((sentence, "summary.csv"))
     known = [row for row in summary if np.isfinite(row["clarity"])]
     if known:
         best = max(known, key=lambda row: float(row["clarity"]))
@@ -250,6 +326,12 @@ def warnings(summary: Sequence[Row]) -> list[str]:
         for row in summary
         if row["constant_units"]
     ]
+    doubtful = [row for row in summary if row["labels_beyond_chance"] < (row["units"] - row["constant_units"]) / 2]
+    if doubtful:
+        named = ", ".join(f"{row['model']} ({row['labels_beyond_chance']:.0f} of {row['units']})" for row in doubtful)
+        sentences.append(
+            f"Most names could be those of units with shuffled images: fewer than half are beyond chance in {named}."
+        )
     if any(row["score"] in WPMI for row in summary):
         sentences.append(
             "Scores are log-ratios: they are relative to all words of the list and to all units of all models, and say "

@@ -135,7 +135,9 @@ def methods_paragraphs(
             f"Names. Units were named by CLIP-Dissect {cite('clip_dissect')} with the CLIP model {chosen['model']} {cite('clip')} "
             f"and the score {chosen['score']}{', normalised over the units of all models together' * common}. A unit's meaning "
             f"is the mean embedding of its {chosen['exemplars']} strongest images {cite('semanticlens')}; models are compared "
-            "by the mean best cosine of their units, beside that of units with random images."
+            "by the mean best cosine of their units, beside that of units with random images. Names were held against those of "
+            f"{chosen['permutations']} units per layer with shuffled images (false discovery rate), and looked at again in "
+            f"{chosen['bootstrap']} draws of the images."
         )
     if "unit_matching" in analyses:
         chosen = analyses["unit_matching"]

@@ -24,6 +24,7 @@ class Part:
     figures: tuple[str, ...]
     titles: Mapping[str, str] = field(default_factory=dict)
     galleries: str = ""
+    gallery_title: str = "Units of {}"
     # Names of the tables to show; every other CSV file of the folder when empty.
     tables: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
@@ -84,6 +85,8 @@ QUESTIONS = (
                     "models": "Similarity of what units mean to CLIP",
                     "clarity": "How alike a unit's strongest images are",
                 },
+                galleries="gallery-",
+                gallery_title="Units of {} through CLIP",
             ),
         ),
     ),
@@ -211,7 +214,7 @@ def _fill(
                     if path.exists():
                         file = captions / f"{part.capability}_{part.galleries.rstrip('-')}.rst"
                         caption = read_caption(file, dataset=titles[dataset])
-                        galleries.append(_figure(path, f"Units of {title}{place}", caption))
+                        galleries.append(_figure(path, part.gallery_title.format(title) + place, caption))
             tables += [Table(path, _table_title(path) + place) for path in _tables(part, folder)]
     absent = "" if figures or tables else "This study leaves it out."
     return Section(

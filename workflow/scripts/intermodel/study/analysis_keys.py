@@ -150,14 +150,25 @@ class ClipDissect(Keys):
     )
     datasets: Names = Field("auto", description="Data sets to use; auto: all, once weights are given; []: none.")
     layers: dict[str, str] = Field({}, description="Layer of a model that is named; default: the last of its layers.")
-    score: Literal["soft_wpmi", "wpmi", "cubed_cosine", "cosine"] = Field(
-        "soft_wpmi", description="How well a word fits a unit; the first two compare the units of all models."
+    score: Literal["soft_wpmi", "wpmi", "cubed_cosine", "cosine", "rank_reorder"] = Field(
+        "soft_wpmi",
+        description="How well a word fits a unit; the first two compare the units of all models, the last is a slow "
+        "baseline.",
     )
     top_images: Positive | None = Field(
         None, description="Strongest images that count; default: 100 for soft_wpmi, 28 for wpmi."
     )
     exemplars: Annotated[int, Field(ge=2)] = Field(
         30, description="Strongest images whose mean embedding stands for a unit."
+    )
+    bootstrap: Annotated[int, Field(ge=0, le=1000)] = Field(
+        100, description="Draws of the images that tell how stable names are; 0: none."
+    )
+    permutations: Annotated[int, Field(ge=0, le=10000)] = Field(
+        200, description="Units with shuffled images, in each layer, that names must surpass; 0: none."
+    )
+    gallery_units: Annotated[int, Field(ge=0, le=64)] = Field(
+        12, description="Units shown per model in the gallery; 0: none."
     )
 
 

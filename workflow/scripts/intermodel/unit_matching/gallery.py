@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # Images of each group.
 IMAGES = 6
-# Longest side of a drawn image in pixels: small pictures are enlarged smoothly, large ones reduced.
-SMALLEST, LARGEST = 96, 144
 # How much of an image's own light is left, the rest being white, so that outlines stand out.
 LIGHT = 0.8
 # A unit's outline lies at this share of the way from its mean to its largest value on the images shown.
@@ -119,7 +117,7 @@ def collect(
                     extent = _extent(json.loads(source.attributes["preprocessing"]), pixels[image].shape)
                     outlines.setdefault((number, image), []).append(Outline(model, values, level, extent))
     return [
-        [Scene(thumbnail(pixels[image]), tuple(outlines.get((number, image), ()))) for image in found.tolist()]
+        [Scene(plotting.thumbnail(pixels[image]), tuple(outlines.get((number, image), ()))) for image in found.tolist()]
         for number, found in enumerate(chosen)
     ]
 
@@ -131,18 +129,6 @@ def _extent(preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[f
     height, width = shape[:2]
     left, top, right, bottom = Preprocessing.from_dict(preprocessing).visible_box(width, height)
     return left / width, right / width, top / height, bottom / height
-
-
-def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image whose longest side has `SMALLEST` to `LARGEST` pixels."""
-    from PIL import Image
-
-    height, width = image.shape[:2]
-    scale = float(np.clip(max(height, width), SMALLEST, LARGEST)) / max(height, width)
-    if scale == 1.0:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
 def draw_gallery(groups: Sequence[Group], scenes: Sequence[Sequence[Scene]], titles: Mapping[str, str]) -> Figure:
