@@ -17,6 +17,15 @@ from intermodel.engine.publish import publish
 from intermodel.study.study import Study
 
 SCRIPTS = Path(__file__).resolve().parents[2]
+# As `python -m intermodel.models.layers`, without looking for garbage among imported modules (see `engine.job`).
+COMMAND = """
+import gc, sys
+gc.set_threshold(200_000)
+from intermodel.models.layers import main
+code = main()
+gc.freeze()
+sys.exit(code)
+"""
 
 
 def known_layers(study: Study, cache: Path) -> dict[str, list[str] | str]:
@@ -49,7 +58,7 @@ def _ask(specs: dict[str, dict[str, Any]]) -> dict[str, list[str] | str]:
         file = Path(folder) / "models.json"
         file.write_text(json.dumps(specs), encoding="utf-8")
         result = subprocess.run(
-            [sys.executable, "-m", "intermodel.models.layers", "--check", str(file)],
+            [sys.executable, "-c", COMMAND, "--check", str(file)],
             capture_output=True,
             text=True,
             env=os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"},
