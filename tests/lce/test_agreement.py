@@ -81,33 +81,35 @@ def test_equal_geometries_agree_opposite_ones_do_not_and_all_are_adjusted_togeth
     assert equal.p_adjusted == pytest.approx(3 / 720) and opposite.p_adjusted == 1
     assert (equal.low, equal.high) == (pytest.approx(1), pytest.approx(1))
     said = agreement_sentences(results, list("ABCDEF"), 0.95)
-    assert (
-        len(said) == 1 and "by some measures and not by others (Mantel test over 6 trained models; SVCCA: " in said[0]
-    )
-    assert "rank correlation 1.00, 1.00 to 1.00 without any one model, adjusted p 0.0042" in said[0]
-    assert agreement_sentences([equal], list("ABCDEF"), 0.95)[0].startswith(
-        "Models that detect similar concepts also represent images similarly (Mantel"
-    )
-    assert "cannot be shown" in agreement_sentences([opposite], list("ABCDEF"), 0.95)[0]
+    assert said == [
+        "Models that detect similar concepts are also alike by SVCCA (rank correlation 1.00, 1.00 to 1.00 without any "
+        "one model, adjusted p 0.0042); by unbiased CKA (-1.00, adjusted p 1) this cannot be shown (Mantel's test, n = 6 "
+        "trained models)."
+    ]
+    assert agreement_sentences([opposite], list("ABCDEF"), 0.95) == [
+        "It cannot be shown that models that detect similar concepts are also alike by unbiased CKA (-1.00, adjusted "
+        "p 1) (Mantel's test, n = 6 trained models)."
+    ]
 
 
 def test_the_label_free_geometry_is_held_against_concepts_and_representations() -> None:
     found = [Geometry(name, GAPS) for name in ("lce", "svcca", "mutual_knn", "unit_matching")]
     said = agreement_sentences(agreements(found, 1000, 0), list("ABCDEF"), 0.95)
-    assert [text.split(" (")[0] for text in said] == [
-        "Models that detect similar concepts also represent images similarly",
-        "Models that detect similar concepts also have units that respond alike",
-        "Models that represent images similarly also have units that respond alike",
-    ]
-    assert "SVCCA" in said[2] and "mutual k-NN" in said[2]
+    assert len(said) == 2
+    assert said[0].startswith("Models that detect similar concepts are also alike by SVCCA (rank correlation 1.00, ")
+    assert "mutual k-NN (rank" in said[0] and "unit matching (rank" in said[0]
+    assert said[1].startswith(
+        "Models are ordered alike, without concepts, by SVCCA and unit matching (rank correlation"
+    )
+    assert said[1].endswith("(Mantel's test, n = 6 trained models).") and "mutual k-NN and unit matching (" in said[1]
 
 
 def test_units_named_by_clip_join_the_same_way() -> None:
     found = [Geometry(name, GAPS) for name in ("lce", "svcca", "unit_matching", "clip_dissect")]
     said = agreement_sentences(agreements(found, 1000, 0), list("ABCDEF"), 0.95)
-    assert len(said) == 6
-    assert said[2].startswith("Models that detect similar concepts also have units that mean the same to CLIP (Mantel")
-    assert said[5].startswith("Models that have units that respond alike also have units that mean the same to CLIP")
+    assert len(said) == 2 and "CLIP (rank correlation 1.00" in said[0]
+    for pair in ("SVCCA and CLIP (", "unit matching and CLIP (", "SVCCA and unit matching ("):
+        assert pair in said[1]
 
 
 def test_correlations_without_each_model_follow_their_definition() -> None:

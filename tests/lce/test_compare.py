@@ -166,7 +166,7 @@ def test_findings_rest_on_tables_that_exist(result: Path) -> None:
         assert (result / name).is_file()
     text = " ".join(table["statement"])
     assert (
-        "without training" in text
+        "Concepts that training added to what **Untrained** detects" in text
         and "No statement survives for **detect** (strongest: " in text
         and "nan" not in text.lower().replace("finan", "")
     )

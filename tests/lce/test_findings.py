@@ -13,8 +13,8 @@ from intermodel.lce.complementarity import overlap
 from intermodel.lce.embedding import Clusters, Embedding, Map, Measure
 from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
-from intermodel.lce.files import About, Model
-from intermodel.lce.findings import findings
+from intermodel.lce.files import About, Model, concept_names
+from intermodel.lce.findings import Finding, findings
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import Estimate, NoiseFloor
 from intermodel.lce.vectors import by_category
@@ -87,28 +87,26 @@ def said(
 
 def test_differences_beyond_the_noise_floor_are_claimed(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(COUNT), about)
-    assert (
-        "**A** and **B** are closest (Euclidean distance 3, 95% interval 2.5 to 3.5), above the noise floor of 1"
-        in text
-    )
+    assert "**A** and **B** can be told apart (Euclidean distance 3, 95% interval 2.5 to 3.5; noise floor 1)." in text
     assert "**A** detects the most different concepts (6, 95% interval 5.5 to 6.5), 2 more than **B**" in text
 
 
 def test_differences_within_the_noise_floor_are_not(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(COUNT, width=2.5, floor=4), about)
-    assert "within the noise floor of 4: these images cannot tell them apart" in text
+    assert (
+        "**A** and **B** cannot be told apart (Euclidean distance 3, 95% interval 0.5 to 5.5; noise floor 4)." in text
+    )
     assert "its lead of 2 over **B** is within the uncertainty (interval -0.5 to 4.5)" in text
 
 
 def test_training_is_compared_with_the_control(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(COUNT), about)
-    assert "**C**, without training, detects 1 concept (concept 6)" in text
-    assert "**A** 5 (4.5 to 5.5), **B** 3 (2.5 to 3.5)" in text
+    assert "to what **C** detects without it (1: concept 6): **A** 5 (4.5 to 5.5), **B** 3 (2.5 to 3.5) (95%" in text
     assert "All trained models surely detect, and the control does not: concept 3, concept 4, concept 5." in text
     unsure = said(make_embedding(COUNT, width=4), about)
     assert "For **B** the interval reaches 0: no gain can be claimed." in unsure
     no_control = replace(about, models=tuple(replace(model, control=False) for model in about.models))
-    assert "without training" not in said(make_embedding(COUNT), no_control)
+    assert "training" not in said(make_embedding(COUNT), no_control)
 
 
 def test_of_many_models_the_two_ends_are_told(about: About, make_embedding: Callable[..., Embedding]) -> None:
@@ -117,8 +115,9 @@ def test_of_many_models_the_two_ends_are_told(about: About, make_embedding: Call
         count[row, : row + 3] = 1
     embedding = make_embedding(count)
     models = tuple(Model(f"M{k}", f"M{k}", "trained", k == 10, "layer4", 40) for k in range(11))
-    text = findings(embedding, replace(about, models=models), (), UNMATCHED)[2].statement
-    assert "added to it: **M9** 12 (11.5 to 12.5) to **M0** 3 (2.5 to 3.5) (95% intervals)" in text
+    text = said(embedding, replace(about, models=models))
+    assert "): **M9** 12 (11.5 to 12.5) to **M0** 3 (2.5 to 3.5) (95% intervals)" in text
+    assert "all 45 pairs of trained models can be told apart" in text and "are closest (3, 95%" in text
 
 
 def test_concepts_of_one_model_alone_must_be_beyond_doubt(
@@ -134,8 +133,10 @@ def test_concepts_of_one_model_alone_must_be_beyond_doubt(
 
 def test_unstable_clusters_are_called_so(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(COUNT), about)
-    assert "Cut into 2 groups (mean silhouette 0.30, mean adjusted Rand index under resampled images 0.70)" in text
-    assert "(1) **A** and **B** (more: concept 1; together in 60% of the draws, unstable); (2) **C**." in text
+    assert (
+        "The models are cut into 2 groups: (1) **A** and **B** (more: concept 1; together in 60% of the draws, "
+        "unstable); (2) **C**. Mean silhouette 0.30, mean adjusted Rand index when images are drawn again 0.70." in text
+    )
 
 
 def test_no_stable_number_of_groups_is_a_finding(about: About, make_embedding: Callable[..., Embedding]) -> None:
@@ -144,7 +145,7 @@ def test_no_stable_number_of_groups_is_a_finding(about: About, make_embedding: C
     auto = replace(about, settings=replace(about.settings, clusters="auto"))
     text = said(replace(embedding, groups=one), auto)
     assert "No number of groups comes back when images are drawn again (the steadiest, 2 groups, with a mean" in text
-    assert "so the models are not divided" in text and "Cut into" not in text
+    assert "so the models are not divided" in text and "fall into" not in text
 
 
 def test_axes_are_told_by_concepts_that_other_images_would_show(
@@ -169,13 +170,13 @@ def test_families_and_enrichment_claim_only_what_models_support(
     found = Enrichment("cluster", ("1", "2"), members, flat, none, none, none, none, np.array([1 / 3, 1 / 3]))
     text = said(embedding, about, [found])
     assert (
-        "none of 48 differences of groups in single concepts or categories keeps a false discovery rate of 5%" in text
+        "Tested over models (n = 3), none of 48 differences of groups keeps a false discovery rate of 5% (least "
+        "possible p 0.33)." in text
     )
-    assert "no permutation of so few models gives a p below 0.33" in text
     clear = none.copy()
     clear[0, 4] = clear[1, 19] = 0.01
     text = said(embedding, about, [replace(found, q_models=clear)])
-    assert "(n = 3), 2 of 48 differences of groups keep a false discovery rate of 5%: group 1 more concept 5; " in text
+    assert "(n = 3), 2 of 48 differences of groups keep a false discovery rate of 5%: group 1 more concept 5, " in text
     assert "group 2 less of the category part" in text
     assert "differences of families" in said(embedding, about, [replace(found, grouping="family")])
     assert "families match (adjusted Rand index 0.80" in said(embedding, about, (), FamilyMatch(0.8, 0.02, 99, ""))
@@ -186,12 +187,21 @@ def test_ensemble_of_two(about: About, make_embedding: Callable[..., Embedding])
     count = COUNT.copy()
     count[1, 10:12] = 1
     text = said(make_embedding(count), about)
-    assert (
-        "Together, **A** and **B** detect 8 concepts (the best single model 6, all models 8; **A** and **B** suffice"
-        in text
-    )
+    assert "Together **A** and **B** detect 8, all models 8, for which 2 of them suffice." in text
+
+
+def test_what_is_asked_first_is_said_first(about: About, make_embedding: Callable[..., Embedding]) -> None:
+    tasks = [Finding("With the tasks goes this.", "tasks.csv")]
+    told = [finding.table for finding in findings(make_embedding(COUNT), about, (), FamilyMatch(1, 0.01, 9, ""), tasks)]
+    assert told[:5] == ["distances.csv", "clusters.csv", "enrichment.csv", "tasks.csv", "complementarity.csv"]
+
+
+def test_concepts_of_one_name_are_told_apart(vocabulary: Vocabulary) -> None:
+    names = ("stone", "sky", "stone", *vocabulary.names[3:])
+    twins = Vocabulary(vocabulary.numbers, names, vocabulary.category, vocabulary.categories)
+    assert concept_names(twins)[:3] == ("stone (part)", "sky", "stone (material)")
 
 
 def test_nothing_detected_at_all_is_no_crash(about: About, make_embedding: Callable[..., Embedding]) -> None:
     text = said(make_embedding(np.zeros((3, 18), np.int64)), about)
-    assert "detects 0 concepts" in text and "Together" not in text
+    assert "No model detects any concept." in text and "Together" not in text

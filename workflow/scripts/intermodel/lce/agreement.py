@@ -24,9 +24,6 @@ REPRESENTATIONS = {"svcca": "SVCCA", "cka_unbiased": "unbiased CKA", "mutual_knn
 # Of single units without labels: which respond alike, and which mean the same to a CLIP model.
 UNITS = {"unit_matching": "unit matching", "clip_dissect": "CLIP"}
 TITLES = {LCE: "concepts", **REPRESENTATIONS, **UNITS}
-# What models have in common that are close in each geometry.
-DETECT, REPRESENT = "detect similar concepts", "represent images similarly"
-ALIKE = {"unit_matching": "have units that respond alike", "clip_dissect": "have units that mean the same to CLIP"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,8 @@ def leave_one_out(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def agreement_sentences(results: Sequence[Agreement], titles: Sequence[str], level: float) -> list[str]:
-    """What the tests support: concepts against each other geometry, then units without labels against the rest.
+    """What the tests support: one sentence on concepts against each other geometry, one on units without labels
+    against the rest.
 
     Parameters
     ----------
@@ -163,42 +161,48 @@ def agreement_sentences(results: Sequence[Agreement], titles: Sequence[str], lev
     level
         A pair agrees when its adjusted p is at most 1 - level.
     """
-    groups = [([LCE], list(REPRESENTATIONS), DETECT, REPRESENT)]
-    groups += [([LCE], [name], DETECT, alike) for name, alike in ALIKE.items()]
-    groups += [(list(REPRESENTATIONS), [name], REPRESENT, alike) for name, alike in ALIKE.items()]
-    groups += [(["unit_matching"], ["clip_dissect"], ALIKE["unit_matching"], ALIKE["clip_dissect"])]
-    sentences = []
-    for firsts, seconds, one, two in groups:
-        chosen = [result for result in results if result.first in firsts and result.second in seconds]
-        if chosen:
-            named = [(result.first if len(firsts) > 1 else result.second, result) for result in chosen]
-            sentences.append(_sentence(named, one, two, titles, level))
-    return sentences
+    of_concepts = [(TITLES[result.second], result) for result in results if result.first == LCE]
+    of_units = [
+        (f"{TITLES[result.first]} and {TITLES[result.second]}", result)
+        for result in results
+        if result.first != LCE and result.second in UNITS
+    ]
+    told = [
+        (of_concepts, "models that detect similar concepts are also alike by"),
+        (of_units, "models are ordered alike, without concepts, by"),
+    ]
+    return [_sentence(named, claim, titles, level) for named, claim in told if named]
 
 
-def _sentence(named: Sequence[tuple[str, Agreement]], one: str, two: str, titles: Sequence[str], level: float) -> str:
-    defined = [(TITLES[name], result) for name, result in named if not result.test.reason]
+def _sentence(named: Sequence[tuple[str, Agreement]], claim: str, titles: Sequence[str], level: float) -> str:
+    """What is shown, then what is not; `claim` ends before the names of geometries."""
+    defined = [(name, result) for name, result in named if not result.test.reason]
     if not defined:
-        return f"Whether models that {one} also {two} cannot be tested ({named[0][1].test.reason})."
-    found = [(name, result) for name, result in defined if result.p_adjusted <= 1 - level]
-    if len(found) == len(defined):
-        claim = f"Models that {one} also {two}"
-    elif found:
-        claim = f"Models that {one} also {two} by some measures and not by others"
-    else:
-        claim = f"That models which {one} also {two} cannot be shown"
-    numbers = "; ".join(
-        f"{name}: rank correlation {result.test.r:.2f}"
+        names = ", ".join(name for name, _ in named)
+        return f"Whether {claim} {names} cannot be tested ({named[0][1].test.reason})."
+    shown = [(name, result) for name, result in defined if result.p_adjusted <= 1 - level]
+    parts = [
+        f"{name} (rank correlation {result.test.r:.2f}"
         + (f", {result.low:.2f} to {result.high:.2f} without any one model" if result.pillar >= 0 else "")
-        + f", adjusted p {result.p_adjusted:.2g}"
+        + f", adjusted p {result.p_adjusted:.2g})"
+        for name, result in shown
+    ]
+    missed = [
+        f"{name} ({result.test.r:.2f}, adjusted p {result.p_adjusted:.2g})"
         for name, result in defined
-    )
-    text = f"{claim} (Mantel test over {len(titles)} trained models; {numbers})."
+        if result.p_adjusted > 1 - level
+    ]
+    test = f"Mantel's test, n = {len(titles)} trained models"
+    if not shown:
+        return f"It cannot be shown that {claim} {', '.join(missed)} ({test})."
+    text = f"{claim[0].upper()}{claim[1:]} {', '.join(parts)}"
+    text += f"; by {', '.join(missed)} this cannot be shown" if missed else ""
     fragile = [
         f"**{titles[result.pillar]}** ({name})"
-        for name, result in found
+        for name, result in shown
         if result.pillar >= 0 and result.low < result.test.r / 2
     ]
+    text += f" ({test})."
     if fragile:
         text += f" Less than half of the correlation is left without {' and without '.join(fragile)}."
     return text

@@ -19,7 +19,7 @@ from intermodel.lce.axes_tables import axes_tables
 from intermodel.lce.embedding import Embedding, embed
 from intermodel.lce.enrichment import Enrichment, Regroup, amounts, enrich, group_name, regrouping
 from intermodel.lce.families import FamilyMatch, match_families
-from intermodel.lce.files import About, Model, trained_models, write_embedding
+from intermodel.lce.files import About, Model, concept_names, trained_models, write_embedding
 from intermodel.lce.findings import Finding, findings
 from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
@@ -117,7 +117,7 @@ def compare_models(
     gaps, agreed, agreement = _agree(embedding, about, companions or {})
     alike, likeness = _vary(known, about)
     turned, beyond = _turn(embedding, known, about)
-    statements = findings(embedding, about, enrichments, match) + crossing + agreement + likeness + beyond
+    statements = findings(embedding, about, enrichments, match, crossing) + agreement + likeness + beyond
     written = tables.tables(embedding, about, known.category_iou) | {
         "enrichment": tables.enrichment(enrichments, about),
         "families": [tables.families(match, embedding, about)],
@@ -158,8 +158,9 @@ def _enrich(
 
 def _names(embedding: Embedding, found: Enrichment, vocabulary: Vocabulary, level: float) -> tuple[str, ...]:
     """A name for each cluster, from the concepts that set it apart."""
+    names = concept_names(vocabulary)
     return tuple(
-        "no concept detected" if embedding.empty[members].all() else group_name(found, group, vocabulary.names, level)
+        "no concept detected" if embedding.empty[members].all() else group_name(found, group, names, level)
         for group, members in enumerate(found.members)
     )
 

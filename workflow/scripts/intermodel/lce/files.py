@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ class About:
 def trained_models(about: About) -> list[int]:
     """Rows of the models that are no untrained controls."""
     return [number for number, model in enumerate(about.models) if not model.control]
+
+
+def concept_names(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Names of the labels, with the category where several labels share a name."""
+    shared = {name for name, number in Counter(vocabulary.names).items() if number > 1}
+    return tuple(
+        f"{name} ({vocabulary.categories[category]})" if name in shared else name
+        for name, category in zip(vocabulary.names, vocabulary.category.tolist(), strict=True)
+    )
 
 
 def write_embedding(path: str | Path, embedding: Embedding, about: About) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import ROUNDING, Embedding, Measure
 from intermodel.lce.enrichment import Enrichment
 from intermodel.lce.families import FamilyMatch
-from intermodel.lce.files import About, trained_models
+from intermodel.lce.files import About, concept_names, trained_models
 from intermodel.lce.uncertainty import Estimate
 from intermodel.statistics.intervals import student_quantile
 
@@ -30,9 +31,16 @@ class Finding:
 
 
 def findings(
-    embedding: Embedding, about: About, enrichments: Sequence[Enrichment], match: FamilyMatch
+    embedding: Embedding,
+    about: About,
+    enrichments: Sequence[Enrichment],
+    match: FamilyMatch,
+    tasks: Sequence[Finding] = (),
 ) -> list[Finding]:
-    """Sentences about the models, most important first.
+    """Sentences about the models, in the order in which they are asked for; a report may show the first few alone.
+
+    Can the models be told apart, into which groups do they fall, would that hold for other models, what goes with
+    their results, what has training added? Then the rest.
 
     Parameters
     ----------
@@ -42,55 +50,51 @@ def findings(
         What sets clusters, then families apart.
     match
         Families against clusters.
+    tasks
+        What goes with downstream results.
     """
     return [
-        *_closest(embedding, about),
-        *_most(embedding, about),
-        *_taught(embedding, about),
-        *_alone(embedding, about),
-        *_together(embedding, about),
-        *_axes(embedding, about),
+        *_apart(embedding, about),
         *_clusters(embedding, about),
-        *[finding for enrichment in enrichments for finding in _enriched(enrichment, about)],
-        *_families(match, about),
+        *_other_models(enrichments, match, about),
+        *tasks,
+        *_taught(embedding, about),
+        *_most(embedding, about),
+        *_alone(embedding, about),
+        *_axes(embedding, about),
     ]
 
 
-def _closest(embedding: Embedding, about: About) -> list[Finding]:
-    """The closest and the furthest pair of trained models, and how many pairs cannot be told apart."""
+def _apart(embedding: Embedding, about: About) -> list[Finding]:
+    """How many pairs of trained models these images tell apart, and between which ends."""
     trained = trained_models(about)
     if len(trained) < 2:
         return []
     measure = embedding.measures[about.settings.distance]
-    pairs = [(a, b) for position, a in enumerate(trained) for b in trained[position + 1 :]]
+    pairs = list(combinations(trained, 2))
     gaps = np.array([measure.value.value[pair] for pair in pairs])
     near, far = pairs[int(gaps.argmin())], pairs[int(gaps.argmax())]
-    floor = measure.floor.of_pairs()
-    verdict = (
-        "above the noise floor of {:.3g}: they differ"
-        if measure.resolved[near]
-        else "within the noise floor of {:.3g}: these images cannot tell them apart"
-    ).format(floor[near])
-    text = f"In what they detect, {_title(about, near[0])} and {_title(about, near[1])} are closest "
-    text += f"({_distance_name(about)} {_value(measure, near, about)}), {verdict}."
-    if len(pairs) > 1:
-        blurred = sum(not measure.resolved[pair] for pair in pairs)
-        text += (
-            f" {_title(about, far[0])} and {_title(about, far[1])} are furthest apart ({_value(measure, far, about)})."
-        )
-        text += (
-            " All pairs of trained models lie above their noise floor."
-            if blurred == 0
-            else f" Of {len(pairs)} pairs of trained models {blurred} lie within their noise floor."
-        )
+    told = sum(bool(measure.resolved[pair]) for pair in pairs)
+    floor = f"noise floor {measure.floor.of_pairs()[near]:.3g}"
+    if len(pairs) == 1:
+        text = f"By what they detect, {_pair(near, about)} {'can' if told else 'cannot'} be told apart "
+        return [Finding(f"{text}({_distance_name(about)} {_value(measure, near, about)}; {floor}).", "distances.csv")]
+    number = f"all {told}" if told == len(pairs) else f"{told} of {len(pairs)}"
+    text = f"By what they detect, {number} pairs of trained models can "
+    text += f"be told apart ({_distance_name(about)} above the noise floor of both): {_pair(near, about)} are closest "
+    text += f"({_value(measure, near, about)}; {floor}), {_pair(far, about)} furthest ({_value(measure, far, about)})."
     return [Finding(text, "distances.csv")]
 
 
 def _most(embedding: Embedding, about: About) -> list[Finding]:
-    """Who knows most concepts, and whether that is more than the runner-up."""
-    known = embedding.unique
+    """Who knows most concepts, whether that is more than the runner-up, and what two or all know together."""
+    known, sets = embedding.unique, embedding.overlap.union
     if len(about.models) < 2:
         return []
+    members, covered = greedy_order(embedding.count)
+    everything = int(covered[-1])
+    if not everything:
+        return [Finding("No model detects any concept.", "categories.csv")]
     order = np.argsort(-known.value[:, -1], kind="stable")
     first, second = int(order[0]), int(order[1])
     gap = embedding.gap
@@ -103,7 +107,13 @@ def _most(embedding: Embedding, about: About) -> list[Finding]:
             f", but its lead of {lead:.0f} over {_title(about, second)} is within the uncertainty "
             f"(interval {low:.1f} to {high:.1f})."
         )
-    return [Finding(text, "categories.csv")]
+    rows, columns = np.triu_indices(len(sets), 1)
+    best = int(sets[rows, columns].argmax())
+    pair = (int(rows[best]), int(columns[best]))
+    needed = int(np.argmax(covered == everything)) + 1
+    text += f" Together {_pair(pair, about)} detect {sets[pair]}, all models {everything}"
+    text += f", for which {needed} of them suffice." if 1 < needed < len(members) else "."
+    return [Finding(text, "ensemble.csv")]
 
 
 def _taught(embedding: Embedding, about: About) -> list[Finding]:
@@ -116,18 +126,19 @@ def _taught(embedding: Embedding, about: About) -> list[Finding]:
             continue
         # From the largest gain to the smallest; of many models only the two ends are told.
         ranked = sorted(trained, key=lambda model: -embedding.only.value[model, control])
-        told = ranked if len(ranked) <= NAMED else [ranked[0], ranked[-1]]
+        told = ranked if len(ranked) <= ENDS else [ranked[0], ranked[-1]]
         gained = [
             f"{_title(about, model)} {_range(embedding.only, (model, control), about, brief=True)}" for model in told
         ]
         between = ", " if told is ranked else " to "
         own = int(embedding.unique.value[control, -1])
-        text = f"{_title(about, control)}, without training, detects {own} concept{'' if own == 1 else 's'}"
-        text += f" ({_names(about, np.flatnonzero(embedding.count[control] > 0))})" if own else ""
-        text += f"; concepts that training added to it: {between.join(gained)} ({about.settings.level:.0%} intervals)."
-        nothing = [_title(about, model) for model in trained if embedding.only.low[model, control] <= 0]
+        text = f"Concepts that training added to what {_title(about, control)} detects without it ({own}"
+        text += f": {_names(about, np.flatnonzero(embedding.count[control] > 0))}" if own else ""
+        text += f"): {between.join(gained)} ({about.settings.level:.0%} intervals)."
+        nothing = [model for model in trained if embedding.only.low[model, control] <= 0]
         if nothing:
-            text += f" For {_join(nothing)} the interval reaches 0: no gain can be claimed."
+            text += f" For {_join([_title(about, model) for model in nothing])} the interval reaches 0: no gain can "
+            text += "be claimed."
         common = np.flatnonzero(sure[trained].all(axis=0) & absent[control])
         if len(common) and len(trained) > 1:
             text += f" All trained models surely detect, and the control does not: {_names(about, common)}."
@@ -151,28 +162,6 @@ def _alone(embedding: Embedding, about: About) -> list[Finding]:
     if not parts:
         return [Finding(f"No concept belongs to one model alone beyond doubt ({rule}).", "vectors.csv")]
     return [Finding(f"Concepts that one model alone detects ({rule}): {'; '.join(parts)}.", "vectors.csv")]
-
-
-def _together(embedding: Embedding, about: About) -> list[Finding]:
-    """Which two models know most together."""
-    if len(about.models) < 2:
-        return []
-    union, known = embedding.overlap.union, embedding.unique.value[:, -1]
-    rows, columns = np.triu_indices(len(union), 1)
-    best = int(union[rows, columns].argmax())
-    pair = (int(rows[best]), int(columns[best]))
-    order, covered = greedy_order(embedding.count)
-    everything = int(covered[-1])
-    needed = int(np.argmax(covered == everything)) + 1
-    if not everything:
-        return []
-    concepts = f"{union[pair]} concept{'' if union[pair] == 1 else 's'}"
-    text = f"Together, {_title(about, pair[0])} and {_title(about, pair[1])} detect {concepts} "
-    text += f"(the best single model {known.max():.0f}, all models {everything}"
-    text += (
-        f"; {_join([_title(about, int(model)) for model in order[:needed]])} suffice for all)." if needed > 1 else ")."
-    )
-    return [Finding(text, "ensemble.csv")]
 
 
 def _axes(embedding: Embedding, about: About) -> list[Finding]:
@@ -215,53 +204,45 @@ def _clusters(embedding: Embedding, about: About) -> list[Finding]:
             notes.append(f"together in {share:.0%} of the draws{'' if share >= STABLE else ', unstable'}")
         parts.append(f"({cluster + 1}) {_join(members)}" + (f" ({'; '.join(notes)})" if notes else ""))
     row = number - 2
-    text = f"{'The models fall' if chosen else 'Cut'} into {number} groups (mean silhouette "
-    text += f"{support.silhouette[row]:.2f}, mean adjusted Rand index under resampled images "
-    text += f"{support.stability[row]:.2f}): {'; '.join(parts)}."
+    text = f"The models {'fall' if chosen else 'are cut'} into {number} groups: {'; '.join(parts)}. Mean silhouette "
+    text += f"{support.silhouette[row]:.2f}, mean adjusted Rand index when images are drawn again "
+    text += f"{support.stability[row]:.2f}."
     best = int(np.argmax(support.silhouette))
     if not chosen and best != row:
         text += f" The silhouette would favour {support.clusters[best]} groups ({support.silhouette[best]:.2f})."
     return [Finding(text, "clusters.csv")]
 
 
-def _enriched(found: Enrichment, about: About) -> list[Finding]:
+def _other_models(enrichments: Sequence[Enrichment], match: FamilyMatch, about: About) -> list[Finding]:
     """What would set the groups apart in other models of their kind: tests over models, whose number limits them."""
+    parts = [part for found in enrichments if (part := _enriched(found, about))]
+    text = f"Tested over models (n = {len(about.models)}), {'; '.join(parts)}." if parts else ""
+    if not match.reason:
+        verdict = "match" if match.p <= 1 - about.settings.level else "match no better than by chance"
+        text += f" The groups and the declared families {verdict} (adjusted Rand index {match.index:.2f}, permutation "
+        text += f"p {match.p:.2g} over {len(trained_models(about))} trained models)."
+    return [Finding(text.strip(), "enrichment.csv")] if text else []
+
+
+def _enriched(found: Enrichment, about: About) -> str:
     labels, level = len(about.vocabulary), about.settings.level
     if len(found.groups) < 2 or np.isnan(found.p_models).all():
-        return []
+        return ""
     word = {"cluster": "group", "family": "family"}[found.grouping]
     survivors = np.argwhere(np.where(np.isnan(found.q_models), 1.0, found.q_models) <= 1 - level)
-    tested = int((~np.isnan(found.q_models)).sum())
-    text = f"Tested over models (n = {len(about.models)}), "
-    if len(survivors):
-        survivors = survivors[np.argsort(-np.abs(found.difference.value[tuple(survivors.T)]), kind="stable")]
-        told = [
-            f"{word} {found.groups[group]} {'more' if found.difference.value[group, column] > 0 else 'less'} "
-            + (
-                about.vocabulary.names[column]
-                if column < labels
-                else f"of the category {about.vocabulary.categories[column - labels]}"
-            )
-            for group, column in survivors[:NAMED].tolist()
-        ]
-        more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
-        text += f"{len(survivors)} of {tested} differences of {_several(word)} keep a false discovery rate of "
-        text += f"{1 - level:.0%}: {'; '.join(told)}{more}."
-    else:
-        text += f"none of {tested} differences of {_several(word)} in single concepts or categories keeps a false "
-        text += f"discovery rate of {1 - level:.0%}; no permutation of so few models gives a p below "
-        text += f"{np.nanmin(found.least):.2g}."
-    return [Finding(text, "enrichment.csv")]
-
-
-def _families(match: FamilyMatch, about: About) -> list[Finding]:
-    """Whether the declared families come back as groups."""
-    if match.reason:
-        return []
-    verdict = "match" if match.p <= 1 - about.settings.level else "match no better than by chance"
-    text = f"The groups and the declared families {verdict} (adjusted Rand index {match.index:.2f}, "
-    models = len(trained_models(about))
-    return [Finding(f"{text}permutation p {match.p:.2g} over {models} trained models).", "families.csv")]
+    tested = f"{int((~np.isnan(found.q_models)).sum())} differences of {_several(word)}"
+    if not len(survivors):
+        least = f"{np.nanmin(found.least):.2g}"
+        return f"none of {tested} keeps a false discovery rate of {1 - level:.0%} (least possible p {least})"
+    survivors = survivors[np.argsort(-np.abs(found.difference.value[tuple(survivors.T)]), kind="stable")]
+    names = concept_names(about.vocabulary)
+    told = [
+        f"{word} {found.groups[group]} {'more' if found.difference.value[group, column] > 0 else 'less'} "
+        + (names[column] if column < labels else f"of the category {about.vocabulary.categories[column - labels]}")
+        for group, column in survivors[:NAMED].tolist()
+    ]
+    more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
+    return f"{len(survivors)} of {tested} keep a false discovery rate of {1 - level:.0%}: {', '.join(told)}{more}"
 
 
 def _several(word: str) -> str:
@@ -272,13 +253,18 @@ def _title(about: About, model: int) -> str:
     return f"**{about.models[model].title}**"
 
 
+def _pair(pair: tuple[int, int], about: About) -> str:
+    return f"{_title(about, pair[0])} and {_title(about, pair[1])}"
+
+
 def _join(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _names(about: About, labels: Sequence[int] | np.ndarray) -> str:
     """Names of concepts, the first few."""
-    names = [about.vocabulary.names[int(label)] for label in labels[:NAMED]]
+    known = concept_names(about.vocabulary)
+    names = [known[int(label)] for label in labels[:NAMED]]
     return ", ".join(names) + (f" and {len(labels) - NAMED} more" if len(labels) > NAMED else "")
 
 
