@@ -83,8 +83,8 @@ def test_equal_geometries_agree_opposite_ones_do_not_and_all_are_adjusted_togeth
     said = agreement_sentences(results, list("ABCDEF"), 0.95)
     assert said == [
         "Models that detect similar concepts are also alike by SVCCA (rank correlation 1.00, 1.00 to 1.00 without any "
-        "one model, adjusted p 0.0042); by unbiased CKA (-1.00, adjusted p 1) this cannot be shown (Mantel's test, n = 6 "
-        "trained models)."
+        "one model, adjusted p 0.0042); by unbiased CKA (-1.00, adjusted p 1) this cannot be shown (Mantel's test, "
+        "n = 6 trained models)."
     ]
     assert agreement_sentences([opposite], list("ABCDEF"), 0.95) == [
         "It cannot be shown that models that detect similar concepts are also alike by unbiased CKA (-1.00, adjusted "
