@@ -6,8 +6,8 @@ Every step of a study that sees all images, or all models, at three sizes of one
 Each runs in a process of its own on files that another process wrote; it is warmed up at a tiny size, so that imports
 and compilation do not count. The exponent is the slope between the last two sizes: 1 is linear growth.
 
-Caches that a step may fill up to a fixed size (256 MB of maps, of label maps) are held to a sixteenth of that, so that
-the sizes measured here are beyond them.
+Blocks of units that thresholds may fill up to a fixed size (256 MB of maps) are held to a sixteenth of that, so that
+the sizes measured here are beyond it.
 """
 
 from __future__ import annotations
@@ -166,12 +166,11 @@ def find_thresholds(folder: Path, **_: int) -> None:
 
 def tally_concepts(folder: Path, **_: int) -> None:
     """Thresholds given: the tally alone."""
-    from intermodel.concepts import files
+    from intermodel.concepts.files import open_patterns
     from intermodel.concepts.tally import tally
     from intermodel.store import Maps
 
-    files.IN_MEMORY_MB = CACHE_MB
-    with Maps(folder / "maps.h5") as maps, files.open_patterns(folder / "patterns.h5") as (patterns, _about):
+    with Maps(folder / "maps.h5") as maps, open_patterns(folder / "patterns.h5") as (patterns, _about):
         # What half-normal noise exceeds in 0.5 % of all places.
         tally(maps, patterns, np.full(maps.shape[1], 2.576))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,10 @@ class Patterns:
         Pattern of each run, counted within its image.
     pattern_offset
         (N + 1,) int64: the patterns of image i are pattern_offset[i] to pattern_offset[i + 1].
-    label_offset
-        The labels of pattern r (counted through all images) are label_offset[r] to label_offset[r + 1].
+    label_start
+        (N + 1,) int64: the labels of image i, pattern by pattern, are label_start[i] to label_start[i + 1].
+    label_count
+        Labels of each pattern.
     label
         Positions in the vocabulary, each at most once in a pattern.
     """
@@ -52,8 +55,14 @@ class Patterns:
     run_length: NDArray[np.integer]
     run_pattern: NDArray[np.integer]
     pattern_offset: NDArray[np.int64]
-    label_offset: NDArray[np.int64]
+    label_start: NDArray[np.int64]
+    label_count: NDArray[np.integer]
     label: NDArray[np.integer]
+
+    @cached_property
+    def label_offset(self) -> NDArray[np.int64]:
+        """The labels of pattern r (counted through all images) are label_offset[r] to label_offset[r + 1]."""
+        return _offsets(self.label_count[...])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,11 +70,10 @@ class Patterns:
     def take(self, rows: NDArray[np.integer]) -> Patterns:
         """The images `rows` in that order, in memory."""
         rows = np.asarray(rows, dtype=np.intp)
-        runs, numbers = np.diff(self.run_offset).take(rows), np.diff(self.pattern_offset).take(rows)
-        begin = self.run_offset.take(rows)
-        tables = ranges(self.pattern_offset.take(rows), numbers)
-        first = self.label_offset.take(tables)
-        labels = self.label_offset.take(tables + 1) - first
+        begin, first, start = (each.take(rows) for each in (self.run_offset, self.pattern_offset, self.label_start))
+        runs = self.run_offset.take(rows + 1) - begin
+        numbers = self.pattern_offset.take(rows + 1) - first
+        labels = self.label_start.take(rows + 1) - start
         return Patterns(
             self.ids[rows],
             self.size,
@@ -75,7 +83,8 @@ class Patterns:
             _pick(self.run_pattern, begin, runs),
             _offsets(numbers),
             _offsets(labels),
-            _pick(self.label, first, labels),
+            _pick(self.label_count, first, numbers),
+            _pick(self.label, start, labels),
         )
 
     def drawn(self) -> NDArray[np.int32]:
@@ -85,11 +94,11 @@ class Patterns:
 
 @dataclass(frozen=True)
 class ImagePatterns:
-    """Label map of one image: `run_length`, `run_pattern`, and the labels of its patterns, `label[offset[p]:...]`."""
+    """Label map of one image; the arrays are those of `Patterns`."""
 
     run_length: NDArray[np.int64]
     run_pattern: NDArray[np.int64]
-    label_offset: NDArray[np.int64]
+    label_count: NDArray[np.int64]
     label: NDArray[np.intp]
 
 
@@ -154,7 +163,7 @@ def image_patterns(
         # Number 0 is void in every image, also where no pixel is.
         pattern, amount = pattern + 1, np.append(0, amount)
     length = np.diff(np.append(start, height * width))
-    return ImagePatterns(length, pattern.reshape(-1), _offsets(amount), label)
+    return ImagePatterns(length, pattern.reshape(-1), amount, label)
 
 
 def join(
@@ -171,8 +180,9 @@ def join(
         _offsets(np.array([len(part.run_length) for part in parts], dtype=np.int64)),
         _joined([part.run_length for part in parts]),
         _joined([part.run_pattern for part in parts]),
-        _offsets(np.array([len(part.label_offset) - 1 for part in parts], dtype=np.int64)),
-        _offsets(_joined([np.diff(part.label_offset) for part in parts])),
+        _offsets(np.array([len(part.label_count) for part in parts], dtype=np.int64)),
+        _offsets(np.array([len(part.label) for part in parts], dtype=np.int64)),
+        _joined([part.label_count for part in parts]),
         _joined([part.label for part in parts]),
     )
 
