@@ -186,10 +186,10 @@ def factorise(folder: Path, **_: int) -> None:
 def find_events(folder: Path, **_: int) -> None:
     """The table of highly active features."""
     from intermodel.quality.events import active_events
-    from intermodel.store import open_file
+    from intermodel.store import open_file, unbuffered
 
     with open_file(folder / "pooled.h5") as file:
-        active_events(file["pooled"], 4.0)
+        active_events(unbuffered(file, "pooled"), 4.0)
 
 
 def write_bases(folder: Path, models: int) -> None:

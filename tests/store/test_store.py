@@ -235,3 +235,21 @@ def test_ids_that_begin_alike_are_not_confused() -> None:
     assert store.align(["a", "abc", "ab"], ["abc", "ab", "a"], "b.h5").tolist() == [2, 0, 1]
     with pytest.raises(UserError, match="lacks 1 of 1"):
         store.align(["abc"], ["ab"], "b.h5")
+
+
+def test_unbuffered_data_sets_keep_no_chunk(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((100, 5))
+    for number in range(2):
+        with store.create(tmp_path / "parts" / f"{number}.h5") as file:
+            file.create_dataset("pooled", data=values[50 * number :][:50], chunks=(8, 5), compression="gzip")
+    with store.create(tmp_path / "whole.h5") as file:
+        layout = h5py.VirtualLayout((100, 5), float)
+        for number in range(2):
+            layout[50 * number : 50 * number + 50] = h5py.VirtualSource(f"parts/{number}.h5", "pooled", (50, 5))
+        file.create_virtual_dataset("pooled", layout)
+    with store.open_file(tmp_path / "whole.h5") as whole, store.open_file(tmp_path / "parts" / "0.h5") as part:
+        np.testing.assert_array_equal(store.unbuffered(whole, "pooled")[10:70], values[10:70])
+        found = store.unbuffered(part, "pooled")
+        assert found.id.get_access_plist().get_chunk_cache()[1] == 0
+        for start in (40, 3, 17):
+            np.testing.assert_array_equal(found[start : start + 7], values[start : start + 7])

@@ -148,6 +148,16 @@ def require(file: h5py.File, *names: str) -> None:
         )
 
 
+def unbuffered(file: h5py.File, name: str) -> h5py.Dataset:
+    """A data set of which no chunk is kept once it is read, where HDF5 would keep 8 MB.
+
+    For reading everything once in order, or small pieces of what is not compressed in no order.
+    """
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(1, 0, 0.0)
+    return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access), readonly=True)
+
+
 def read_strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
     """A string data set as a numpy array of str."""
     values = dataset.asstr()[...]

@@ -32,6 +32,7 @@ from intermodel.store import (
     read_attributes,
     read_strings,
     require,
+    unbuffered,
     write_attributes,
     write_strings,
 )
@@ -115,17 +116,10 @@ def open_patterns(path: PathLike) -> Iterator[tuple[Patterns, dict[str, Any]]]:
                 (height, width),
                 Vocabulary.from_attributes(attributes),
                 **{name: file[name][...] for name in OFFSETS},
-                **{name: _unbuffered(file, name) for name in RAGGED},
+                **{name: unbuffered(file, name) for name in RAGGED},
             ),
             attributes | {"width": file["width"][...], "height": file["height"][...]},
         )
-
-
-def _unbuffered(file: h5py.File, name: str) -> h5py.Dataset:
-    """A data set of which HDF5 keeps no chunks (8 MB of each otherwise), which speeds up reading in no order."""
-    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(1, 0, 0.0)
-    return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access), readonly=True)
 
 
 def tally_layer(

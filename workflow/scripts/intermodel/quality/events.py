@@ -117,20 +117,21 @@ def active_events(features: Rows, eps: float = 2.0, ddof: int = 0, chunk: int = 
         If the features are not such a matrix, are not finite, or are all zero.
     """
     images, units = check_shape(features)
-    counts, columns, deviations, excesses = [], [], [], []
+    indptr = np.zeros(images + 1, dtype=np.int64)
+    columns, deviations, excesses = [], [], []
     empty = True
     for start, rows in row_blocks(features, chunk):
         values = as_finite(rows, start)
         empty = empty and not values.any()
         count, col, z, excess = block_events(standardise(values, ddof), eps)
-        counts.append(count)
+        indptr[start + 1 : start + 1 + len(count)] = count
         columns.append(col)
         deviations.append(z)
         excesses.append(excess)
     if empty:
         raise all_zero(images)
     return Events(
-        np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
+        np.cumsum(indptr, out=indptr),
         np.concatenate(columns),
         np.concatenate(deviations),
         np.concatenate(excesses),

@@ -109,7 +109,7 @@ def read_representation(
     with store.open_file(path) as file:
         store.require(file, "pooled", "index")
         place = store.align(ids, store.read_strings(file["index"]), str(path))
-        return scan(file["pooled"], place, train, test, reference, eps, chunk)
+        return scan(store.unbuffered(file, "pooled"), place, train, test, reference, eps, chunk)
 
 
 def scan(
