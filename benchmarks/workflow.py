@@ -129,7 +129,7 @@ def measure(full: bool) -> Iterator[Row]:
     """A row for reading the rules, and one for each study's dry run."""
     repeat = 3 if full else 2
     # Models, data sets, shards.
-    sizes = [(13, 15, 1), (13, 36, 1), (13, 2, 32)] if full else [(4, 3, 1)]
+    sizes = [(13, 15, 1), (13, 36, 1), (13, 1, 32)] if full else [(4, 3, 1)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # The demo's weights have relative paths.
@@ -150,7 +150,8 @@ def measure(full: bool) -> Iterator[Row]:
             trivial.write_text(TRIVIAL.replace("NUMBER", str(jobs // 2)), encoding="utf-8")
             least = fewest(snakemake("--snakefile", str(trivial), "--dry-run"), folder, repeat)
             pieces = f" in {shards} shards" if shards > 1 else ""
-            what = f"dry run, {models} models, {datasets} data sets{pieces}, 5 layers, {jobs:,} jobs"
+            sets = f"{datasets} data set{'s' if datasets > 1 else ''}{pieces}"
+            what = f"dry run, {models} models, {sets}, 5 layers, {jobs:,} jobs"
             yield Row(what, cost.cpu, least.cpu, "jobs of nothing", peak=cost.memory)
 
 
