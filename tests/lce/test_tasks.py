@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 
 import numpy as np
@@ -54,14 +55,27 @@ def test_a_task_with_a_survivor_is_told_with_both_methods_and_n() -> None:
     said = task_statements(panel())
     assert said[0].startswith("**detection**: more different **object** concepts go with better results (Pearson's r +")
     assert "Spearman's ρ +" in said[0] and "n = 14 models" in said[0] and "association, not cause" in said[0]
-    assert len(said) == 2 and said[1].startswith("No statement survives for **few shot** (strongest: ")
+    assert len(said) == 2 and said[1].startswith("No statement survives for **linear** (strongest: ")
     assert "Over 14 models a single |r| must exceed 0.53, and the largest of the 6 looked at 0." in said[1]
 
 
 def test_nothing_that_survives_is_a_statement_too() -> None:
     said = task_statements(panel(seed=2, noise=20.0))
-    assert len(said) == 1 and said[0].startswith("No statement survives for **detection** (strongest: ")
-    assert "few shot" in said[0] and "linear" in said[0]
+    assert len(said) == 1 and said[0].startswith("No statement survives for **linear** (strongest: ")
+    assert "few shot" in said[0] and "detection" in said[0]
+
+
+def test_of_many_results_without_a_statement_the_strongest_are_told() -> None:
+    generator = np.random.default_rng(4)
+    results = tuple(Result(f"task {k}", "x", "AP") for k in range(9))
+    values = np.column_stack([generator.normal(size=(14, 8)), np.full(14, 2.0)])
+    crossings = cross(generator.normal(size=(14, 2)), Outcomes(results, values, np.ones(9, bool)), draws=99)
+    (text,) = task_statements(Panel(crossings, results, CATEGORIES, "unique", None, 0.95))
+    assert text.startswith("No statement survives for 9 results, the strongest being **task ")
+    told = [float(r) for r in re.findall(r"([+-]0\.\d\d)\)", text)]
+    assert len(told) == 4 and np.abs(told).tolist() == sorted(np.abs(told), reverse=True)
+    strongest = np.nanmax(np.abs(crossings[0].test.correlations.r))
+    assert abs(told[0]) == pytest.approx(strongest, abs=0.005) and "task 8" not in text
 
 
 def test_a_common_cause_takes_the_statement_away() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import shorten
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ Table = Mapping[str, NDArray[Any]]
 # Concepts shown of each cluster, and panels side by side.
 SHOWN = 8
 COLUMNS = 3
+# Letters of a title that fit the width of the figure.
+LETTERS = 112
 
 
 def draw_enrichment(table: Table, embedding: Embedding, about: About) -> Figure:
@@ -57,7 +59,8 @@ def draw_enrichment(table: Table, embedding: Embedding, about: About) -> Figure:
     for number, (axes, chosen) in enumerate(zip(grid.flat, rows, strict=False)):
         _draw_cluster(axes, table, chosen, 1 - about.settings.level)
         members = [about.models[model].title for model in np.flatnonzero(embedding.groups.labels == number)]
-        axes.set_title(shorten(f"{circled(number)} {', '.join(members)}", 44, placeholder=" …"), fontsize=7, loc="left")
+        lines = wrap(f"{circled(number)} {', '.join(members)}", LETTERS // across, max_lines=2, placeholder=" …")
+        axes.set_title("\n".join(lines), fontsize=7, loc="left")
     share = about.settings.variant in ("share", "hellinger")
     figure.supxlabel(f"Difference from all other models in % of the {'detectors' if share else 'units'}", fontsize=7.5)
     _legend(figure, 1 - about.settings.level)

@@ -109,6 +109,7 @@ def _draw_tree(axes: Axes, embedding: Embedding, order: list[int]) -> None:
                 ha="right",
                 va="bottom",
                 fontsize=6.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )
     axes.invert_xaxis()
     axes.margins(x=0.12)

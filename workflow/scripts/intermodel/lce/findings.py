@@ -17,7 +17,8 @@ from intermodel.lce.files import About, concept_names, trained_models
 from intermodel.lce.uncertainty import Estimate
 from intermodel.statistics.intervals import student_quantile
 
-NAMED = 8
+# Concepts told by name, and differences of groups.
+NAMED, TOLD = 8, 4
 # Concepts told at each end of an axis.
 ENDS = 3
 
@@ -229,8 +230,10 @@ def _enriched(found: Enrichment, about: About) -> str:
     if len(found.groups) < 2 or np.isnan(found.p_models).all():
         return ""
     word = {"cluster": "group", "family": "family"}[found.grouping]
-    survivors = np.argwhere(np.where(np.isnan(found.q_models), 1.0, found.q_models) <= 1 - level)
-    tested = f"{int((~np.isnan(found.q_models)).sum())} differences of {_several(word)}"
+    # Two groups mirror each other: what one has more the other has less.
+    q = found.q_models[: 1 if len(found.groups) == 2 else None]
+    survivors = np.argwhere(np.where(np.isnan(q), 1.0, q) <= 1 - level)
+    tested = f"{int((~np.isnan(q)).sum())} differences of {_several(word)}"
     if not len(survivors):
         least = f"{np.nanmin(found.least):.2g}"
         return f"none of {tested} keeps a false discovery rate of {1 - level:.0%} (least possible p {least})"
@@ -239,9 +242,9 @@ def _enriched(found: Enrichment, about: About) -> str:
     told = [
         f"{word} {found.groups[group]} {'more' if found.difference.value[group, column] > 0 else 'less'} "
         + (names[column] if column < labels else f"of the category {about.vocabulary.categories[column - labels]}")
-        for group, column in survivors[:NAMED].tolist()
+        for group, column in survivors[:TOLD].tolist()
     ]
-    more = f" and {len(survivors) - NAMED} more" if len(survivors) > NAMED else ""
+    more = f" and {len(survivors) - TOLD} more" if len(survivors) > TOLD else ""
     return f"{len(survivors)} of {tested} keep a false discovery rate of {1 - level:.0%}: {', '.join(told)}{more}"
 
 

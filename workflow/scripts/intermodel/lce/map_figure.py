@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -191,12 +191,16 @@ def write_names(
 
     `lines` are points (n, 2) along lines that names should not cross.
     """
+    import matplotlib.patheffects as effects
+
     points = np.asarray(places, dtype=np.float64)
     figure.draw_without_rendering()
     # Neither the layout nor the limits may move once places are measured in pixels.
     figure.set_layout_engine("none")
     axes.set_autoscale_on(False)
     to_pixels, box = axes.transData.transform, axes.get_window_extent()
+    # A rim of white keeps names legible where lines run below them.
+    rim: list[Any] = [effects.withStroke(linewidth=1.6, foreground="white", alpha=0.85)]
     texts = [
         axes.text(
             point[0],
@@ -208,6 +212,7 @@ def write_names(
             fontsize=7 if number < italic else 6.5,
             style="normal" if number < italic else "italic",
             zorder=6,
+            path_effects=rim,
         )
         for number, (point, name, color) in enumerate(zip(points, names, colors, strict=True))
     ]
@@ -224,7 +229,7 @@ def write_names(
         nearest = np.clip(anchor, centre - size / 2, centre + size / 2)
         if np.linalg.norm(nearest - anchor) > 1.6 * gap:
             end = axes.transData.inverted().transform(nearest)
-            axes.plot([point[0], end[0]], [point[1], end[1]], color="0.65", lw=0.4, zorder=4)
+            axes.plot([point[0], end[0]], [point[1], end[1]], color="0.45", lw=0.5, zorder=4)
 
 
 def _legend(figure: Figure, about: About, style: dict[str, tuple[str, str]], arrows: bool) -> None:

@@ -20,6 +20,8 @@ PREDICTORS = {
     "detectors": "more {} detectors",
     "iou": "a higher mean IoU with {} concepts",
 }
+# Results without a statement that are told by name, strongest correlations first.
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,10 @@ def task_statements(panel: Panel) -> list[str]:
     if said:
         said[-1] += " The models differ in more than their concepts: this is association, not cause."
     if silent:
-        said.append(f"No statement survives for {'; '.join(silent)}. {_limits(panel)}")
+        told = [text for _, text in sorted(silent, key=lambda item: -item[0])]
+        names = "; ".join(told[:NAMED])
+        number = "" if len(told) <= NAMED else f"{len(told)} results, the strongest being "
+        said.append(f"No statement survives for {number}{names}. {_limits(panel)}")
     else:
         said[-1] += f" {_limits(panel)}"
     return said
@@ -140,14 +145,14 @@ def _cell(panel: Panel, row: int, column: int) -> str:
     return f"{grown} go with {direction} results ({'; '.join(numbers)}; n = {models} models)"
 
 
-def _strongest(panel: Panel, plain: Sequence[Crossing], column: int) -> str:
-    """A result of which nothing can be said, with the strongest correlation that it has."""
+def _strongest(panel: Panel, plain: Sequence[Crossing], column: int) -> tuple[float, str]:
+    """A result of which nothing can be said, with the strongest correlation that it has: its size, the words."""
     name = _name(panel, panel.results[column])
     r = plain[0].test.correlations.r[:, column]
     if np.isnan(r).all():
-        return f"{name} (undefined: {plain[0].test.correlations.reason[0, column]})"
+        return -1.0, f"{name} (undefined: {plain[0].test.correlations.reason[0, column]})"
     best = int(np.nanargmax(np.abs(r)))
-    return f"{name} (strongest: {panel.categories[best]} {r[best]:+.2f})"
+    return abs(float(r[best])), f"{name} (strongest: {panel.categories[best]} {r[best]:+.2f})"
 
 
 def _limits(panel: Panel) -> str:
