@@ -54,7 +54,9 @@ def test_all_components_keep_all_distances(rows: np.ndarray) -> None:
     np.testing.assert_allclose(result.project(rows), result.scores, atol=1e-9)
     np.testing.assert_allclose(result.explained.sum(), float(len(result.components) > 0))
     for loadings in result.components:
-        assert loadings[np.abs(loadings).argmax()] > 0
+        # Of equal magnitudes, up to rounding, the first.
+        size = np.abs(loadings)
+        assert loadings[size >= size.max() * (1 - 1e-9)][0] > 0
 
 
 @settings(deadline=None, max_examples=20)
