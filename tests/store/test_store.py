@@ -204,6 +204,19 @@ def test_blocks_of_units_cover_all_and_fit(
         assert stop - start == 1 or (stop - start) * 3 * 4 * 4 * 4 <= memory_mb * 2**20
 
 
+@pytest.mark.parametrize(("cheap", "memory_mb", "expected"), [(1, 256, 8), (4, 256, 24), (4, 2, 13), (100, 256, 40)])
+def test_blocks_of_units_are_small_and_of_whole_chunks(
+    cheap: float, memory_mb: float, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "CHEAP_MB", cheap)
+    with store.create(tmp_path / "a.maps.h5") as file:
+        # 160 KB for each unit as float32.
+        file.create_dataset("maps", (100, 40, 20, 20), np.float16, chunks=(10, 8, 20, 20))
+        store.write_strings(file, "index", [str(number) for number in range(100)])
+    with store.Maps(tmp_path / "a.maps.h5") as reader:
+        assert next(reader.unit_blocks(memory_mb)) == (0, expected)
+
+
 NAMES = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6), unique=True)
 
 

@@ -28,6 +28,9 @@ from intermodel.engine.publish import publish
 
 PathLike = str | os.PathLike[str]
 
+# Blocks of units are no larger than this, or than a chunk of the file where that is more.
+CHEAP_MB = 32
+
 
 @contextmanager
 def create(path: PathLike, **attributes: Any) -> Iterator[h5py.File]:
@@ -262,9 +265,16 @@ class Maps:
         return np.asarray(self._maps[:, start:stop], dtype=np.float32)
 
     def unit_blocks(self, memory_mb: float = 256.0) -> Iterator[tuple[int, int]]:
-        """Ranges of units whose float32 maps over all images fit into `memory_mb`, at least one unit each."""
+        """Ranges of units whose float32 maps over all images fit into `memory_mb`, at least one unit each.
+
+        Ranges are smaller where that costs nothing: memory that a process has used already is far cheaper than new
+        memory, but chunks of the file are to be read once.
+        """
         images, units, height, width = self.shape
-        size = max(1, int(memory_mb * 2**20 / max(1, images * height * width * 4)))
+        each = max(1, images * height * width * 4)
+        size = max(1, int(memory_mb * 2**20 / each))
+        chunk = self._maps.chunks[1] if self._maps.chunks else units
+        size = min(size, chunk * max(1, CHEAP_MB * 2**20 // (each * chunk)))
         for start in range(0, units, size):
             yield start, min(units, start + size)
 
