@@ -67,6 +67,24 @@ def test_it_is_kept_elsewhere_or_made_anew_where_the_folder_cannot_be_written(pa
     assert result(start(package, nowhere))[0] == 0
 
 
+@pytest.mark.parametrize("before", ["", "import scipy.linalg"])
+def test_numba_comes_without_linear_algebra_which_works_all_the_same(before: str) -> None:
+    program = f"""
+import sys
+{before}
+held = "scipy.linalg" in sys.modules
+import numpy as np
+from intermodel.concepts.kernels import count_patterns
+offset, pixel = np.array([0, 3], np.int64), np.array([0, 1, 1], np.int32)
+assert count_patterns(offset, pixel, np.array([1, 2], np.int32), 3)[0].tolist() == [0, 2]
+assert ("scipy.linalg" in sys.modules) == held
+import scipy.linalg
+assert scipy.linalg.norm([3.0, 4.0]) == 5.0
+"""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=300)
+
+
 def test_the_digest_of_the_tally_follows_the_kernels() -> None:
     kernels = SCRIPTS / "intermodel" / "concepts" / "kernels.py"
     assert kernels in closure("tally_concepts.py") and kernels in closure("stream_tallies.py")

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from intermodel.concepts.numba_import import njit
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
