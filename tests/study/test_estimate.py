@@ -183,3 +183,11 @@ def test_a_data_set_that_is_not_there_can_be_assumed() -> None:
         result = subprocess.run([*command, example, "--assume", text], capture_output=True, text=True, check=False)
         assert result.returncode == 1 and "Traceback" not in result.stderr
         assert f"--assume is {text!r}, expected a data set of the study (broden)" in result.stderr
+
+
+def test_vectors_of_auroc_cost_a_job_for_each_model() -> None:
+    analyses = yaml.safe_load(TINY.read_text(encoding="utf-8"))["analyses"]
+    drawn = {"lce": analyses["lce"] | {"variant": "soft_auroc"}}
+    plain, more = (total(costs(tiny(analyses=analyses | part)).values()) for part in ({}, drawn))
+    assert more.jobs - plain.jobs == 3
+    assert more.seconds > plain.seconds

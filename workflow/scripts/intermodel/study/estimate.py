@@ -38,6 +38,8 @@ RANKED_VALUE = 3e-7
 FORMULA_PIXEL, FORMULA_UNIT = 8e-8, 3e-3
 MAP_VALUE = 5e-9
 PAINTED_IMAGE = 1e-3
+# Seconds for an image, a unit and a fold of the AUROC that is drawn again, with some thousand concepts.
+DRAWN_VALUE = 1.5e-7
 # Multiplications and additions of ViT-B/16, the usual CLIP model, for an image, and of its text tower for a word.
 CLIP_IMAGE = 1.8e10
 CLIP_WORD = 3e9
@@ -249,11 +251,18 @@ class _Run:
                 yield Cost("", 2 * images, 2, passes)
             seconds = active * ACTIVE_PIXEL + images * units * height * width * MAP_VALUE
             yield Cost("", 0, 1, START_ARRAYS + seconds, units * 2**12)
+        lce = self.study.analyses.lce
+        drawn = lce.variant == "soft_auroc" and self.uses("lce", dataset)
+        drawn = drawn and layer == lce.layers.get(model, self.study.layers(model)[-1])
+        if drawn and (new or not self.exists(self.paths.resampled_auroc(dataset, model))):
+            self.touched.add(("lce", dataset))
+            values = images * self.networks[model].shapes[layer][0] * self.study.analyses.concepts.folds
+            yield Cost("", 0, 1, START_ARRAYS + values * DRAWN_VALUE, 2**20)
         named_layer = self.study.analyses.clip_dissect.layers.get(model, self.study.layers(model)[-1])
         named = self.uses("clip_dissect", dataset) and layer == named_layer
         if named and (new or not self.exists(self.paths.clip_dissection(dataset, model, layer))):
             self.touched.add(("clip_dissect", dataset))
-            yield Cost("", 0, 1, START_ARRAYS + 5.0, 2**24)
+            yield Cost("", 0, 1, START_ARRAYS + 8.0, 2**26)
         if self.uses("similarity", dataset) and (new or not self.exists(basis)):
             self.touched.add(("similarity", dataset))
             units, images = self.networks[model].shapes[layer][0], self.compared_images(dataset)
