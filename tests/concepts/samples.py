@@ -119,6 +119,15 @@ def problem(
     )
 
 
+def sums_of_parts(maps: np.ndarray, patterns: Patterns, threshold: np.ndarray, part: np.ndarray) -> Sums:
+    """The tallies of each part of the images on the leading axis."""
+    found = []
+    for number in range(part.max() + 1):
+        rows = np.flatnonzero(part == number)
+        found.append(tally(ArrayMaps(maps[rows], patterns.ids[rows]), patterns.take(rows), threshold, folds=1))
+    return Sums.stack([each.folds.total() for each in found])
+
+
 def masks_as_maps(masks: np.ndarray) -> np.ndarray:
     """Unit masks (N, U, H, W) as maps that exceed 0 exactly there."""
     return np.where(masks, 1.0, -1.0).astype(np.float32)

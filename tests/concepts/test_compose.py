@@ -1,4 +1,4 @@
-"""Formulas for the units of a layer: activity by sets of labels, halves, and the file."""
+"""Formulas for the units of a layer: what is counted, parts of the images, and the file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from concepts.conftest import SETTINGS, Folder
-from concepts.samples import ArrayMaps, problem, vocabulary
-from intermodel.concepts.active_sets import active_sets
+from concepts.samples import ArrayMaps, problem, sums_of_parts, vocabulary
 from intermodel.concepts.compose import compose, compose_layer, mean_and_error
 from intermodel.concepts.composition_files import Compositions, read_compositions
 from intermodel.concepts.files import read_tally, tally_layer
+from intermodel.concepts.formula_counts import FormulaCounts
+from intermodel.concepts.formulas import Formula
 from intermodel.concepts.iou import iou_matrix
-from intermodel.concepts.label_sets import label_sets, pattern_pixels
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
@@ -21,40 +21,28 @@ from intermodel.store import Maps, create, read_attributes, write_strings
 
 
 @pytest.mark.parametrize("boxes", ["whole", "same", "different"])
-@pytest.mark.parametrize("batch", [None, 1])
-def test_activity_by_sets_adds_up_to_the_tally(boxes: str, batch: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_labels_are_those_of_the_tally(boxes: str) -> None:
     case = problem(7, images=10, boxes=boxes)
-    if batch:
-        monkeypatch.setattr("intermodel.concepts.tally.BATCH_PIXELS", batch)
-    patterns = case.patterns
-    sets = label_sets(patterns)
-    tally = case.tally(folds=1)
+    total = case.tally(folds=1).folds.total()
     part = np.arange(10) % 3
-    active = active_sets(ArrayMaps(case.maps, case.ids), patterns, sets, case.threshold, part, case.boxes)
-    total = tally.folds.total()
-    member = np.zeros((len(sets), 7))
-    member[np.repeat(np.arange(len(sets)), np.diff(sets.offset)), sets.label] = 1
-    for unit in range(4):
-        number, pixels = active.of(unit)
-        assert (np.diff(number) > 0).all() and pixels.shape == (3, len(number)) and (pixels.sum(axis=0) > 0).all()
-        assert pixels.sum() == total.unit_area[unit]
-        np.testing.assert_array_equal(pixels.sum(axis=0) @ member[number], total.intersection[unit])
-    # Each part by itself.
-    only = active_sets(
-        ArrayMaps(case.maps, case.ids), patterns, sets, case.threshold, (part == 1).astype(int), case.boxes
-    )
-    for unit in range(4):
-        number, pixels = active.of(unit)
-        other, counted = only.of(unit)
-        np.testing.assert_array_equal(number, other)
-        np.testing.assert_array_equal(pixels[1], counted[1])
+    counts = FormulaCounts(ArrayMaps(case.maps, case.ids), case.patterns, case.threshold, part, case.boxes)
+    np.testing.assert_array_equal(np.diagonal(counts.pairs().sum(axis=0)), total.label_area)
+    labels = [Formula((label,)) for label in range(7)]
+    for units in (slice(0, 4), slice(1, 3)):
+        chosen = [labels if unit in range(4)[units] else [] for unit in range(4)]
+        offset, found = counts.active_with_each(chosen, units)
+        assert offset.tolist() == np.cumsum([0, *map(len, chosen)]).tolist()
+        own = np.stack([np.diagonal(each) for each in found.sum(axis=0).reshape(-1, 7, 7)])
+        np.testing.assert_array_equal(own, total.intersection[units])
 
 
-def test_activity_of_the_largest_unit() -> None:
+def test_the_largest_unit_of_every_pixel() -> None:
     case = problem(8, images=6)
-    sets = label_sets(case.patterns)
-    active = active_sets(ArrayMaps(case.maps, case.ids), case.patterns, sets, None, np.zeros(6, dtype=int))
-    assert active.pixels.sum() == pattern_pixels(case.patterns).sum()
+    counts = FormulaCounts(ArrayMaps(case.maps, case.ids), case.patterns, None, np.zeros(6, dtype=int))
+    labels = [Formula((label,)) for label in range(7)]
+    _, found = counts.active_with_each([labels] * 4, slice(0, 4))
+    own = np.diagonal(found.reshape(4, 7, 7), axis1=1, axis2=2)
+    np.testing.assert_array_equal(own.sum(axis=0), case.tally(folds=1).folds.total().label_area)
 
 
 def planted() -> tuple[np.ndarray, np.ndarray]:
@@ -69,13 +57,9 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
 
 def composed(layers: np.ndarray, maps: np.ndarray, level: float, words: Vocabulary) -> Compositions:
     """Formulas of all units, images in four parts by turns."""
-    patterns = label_patterns(layers, words)
-    sets, part = label_sets(patterns), np.arange(len(maps)) % 4
-    active = active_sets(ArrayMaps(maps), patterns, sets, np.full(maps.shape[1], level), part)
-    pixels = pattern_pixels(patterns)
-    owner = np.repeat(part, np.diff(patterns.pattern_offset))
-    counts = np.stack([sets.count(pixels * (owner == number)) for number in range(4)])
-    return compose(active, sets, counts, "late", words.titles)
+    patterns, level, part = label_patterns(layers, words), np.full(maps.shape[1], level), np.arange(len(maps)) % 4
+    counts = FormulaCounts(ArrayMaps(maps), patterns, level, part)
+    return compose(sums_of_parts(maps, patterns, level, part), counts, "late", words.titles)
 
 
 def test_planted_formulas_are_found_and_hold() -> None:

@@ -6,30 +6,35 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from concepts.samples import GOLDEN
+from concepts.samples import GOLDEN, ArrayMaps, masks_as_maps, sums_of_parts, vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from intermodel.concepts import formulas as module
-from intermodel.concepts.composition import Explanation, UnitPixels, explain
-from intermodel.concepts.formulas import AND, AND_NOT, OPERATORS, OR, Census, Formula
-from intermodel.concepts.label_sets import LabelSets
+from intermodel.concepts.composition import Explanation, Search
+from intermodel.concepts.formula_counts import FormulaCounts
+from intermodel.concepts.formulas import AND, AND_NOT, OPERATORS, OR, Formula
+from intermodel.concepts.patterns import label_patterns
+from intermodel.concepts.sums import Sums
 
 
-def sets_of(concepts: np.ndarray) -> tuple[LabelSets, np.ndarray]:
-    """Sets of labels of pixels, (L, P) bool, and the number of the set of each pixel."""
-    member, which = np.unique(concepts.T, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    row, label = np.nonzero(member)
-    offset = np.append(0, np.cumsum(np.bincount(row, minlength=len(member))))
-    return LabelSets(len(concepts), which, offset, label), which
+def layer(concepts: np.ndarray, masks: np.ndarray, part: np.ndarray | None = None) -> tuple[Sums, FormulaCounts]:
+    """Labels, (L, P) bool, and units, (U, P) bool, of P pixels, spread over six images; `part` of each image."""
+    part = np.zeros(6, dtype=np.intp) if part is None else part
+    pixels = -(-concepts.shape[1] // 6)
+    more = pixels * 6 - concepts.shape[1]
+    held, active = (np.pad(each, ((0, 0), (0, more))).reshape(-1, 6, 1, pixels) for each in (concepts, masks))
+    numbers = np.arange(1, len(concepts) + 1)[:, None, None, None]
+    words = vocabulary(len(concepts), categories=("object",))
+    valid = (np.arange(pixels * 6) < concepts.shape[1]).reshape(6, 1, pixels)
+    patterns = label_patterns((held * numbers).swapaxes(0, 1), words, valid=valid)
+    maps, threshold = masks_as_maps(active.swapaxes(0, 1)), np.zeros(len(masks))
+    sums = sums_of_parts(maps, patterns, threshold, part)
+    return sums, FormulaCounts(ArrayMaps(maps), patterns, threshold, part)
 
 
-def counted(concepts: np.ndarray, mask: np.ndarray) -> tuple[UnitPixels, Census]:
-    sets, which = sets_of(concepts)
-    active = np.bincount(which[mask], minlength=len(sets))
-    chosen = np.flatnonzero(active)
-    census = Census(sets, np.bincount(which, minlength=len(sets)))
-    return UnitPixels.of(sets, chosen, active[chosen]), census
+def explain(concepts: np.ndarray, mask: np.ndarray, length: int = 3, beam: int = 5) -> list[Explanation]:
+    """The formulas of one unit."""
+    *_, last = Search(*layer(concepts, mask[None]), np.ones((1, 1)), beam).explain(length)
+    return last[0][0]
 
 
 def iou(formula: Formula, concepts: np.ndarray, mask: np.ndarray) -> float:
@@ -44,7 +49,8 @@ def plain_beam(concepts: np.ndarray, mask: np.ndarray, length: int, beam: int) -
         first: dict[object, Formula] = {}
         for formula in pool:
             first.setdefault(formula.key, formula)
-        rated = [Explanation(formula, iou(formula, concepts, mask)) for formula in first.values()]
+        nothing = np.zeros(0, dtype=np.int64)
+        rated = [Explanation(formula, iou(formula, concepts, mask), nothing, nothing) for formula in first.values()]
         return sorted((each for each in rated if each.iou > 0), key=lambda each: -each.iou)[:beam]
 
     found = keep([Formula((label,)) for label in range(len(concepts))])
@@ -82,7 +88,11 @@ def random_problem(seed: int, labels: int = 6, pixels: int = 90) -> tuple[np.nda
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([1, 2, 5, 12]))
 def test_equals_the_definition(seed: int, length: int, beam: int) -> None:
     concepts, mask = random_problem(seed)
-    assert explain(*counted(concepts, mask), length, beam) == plain_beam(concepts, mask, length, beam)
+    found = explain(concepts, mask, length, beam)
+    assert found == plain_beam(concepts, mask, length, beam)
+    for each in found:
+        held = each.formula.holds(concepts.T)
+        assert each.size.tolist() == [held.sum()] and each.shared.tolist() == [(held & mask).sum()]
 
 
 @settings(deadline=None, max_examples=30)
@@ -90,7 +100,7 @@ def test_equals_the_definition(seed: int, length: int, beam: int) -> None:
 def test_a_beam_of_everything_finds_the_best_of_all_formulas(seed: int, length: int) -> None:
     concepts, mask = random_problem(seed, labels=5)
     best = max(iou(formula, concepts, mask) for formula in all_formulas(5, length))
-    found = explain(*counted(concepts, mask), length, 10**6)
+    found = explain(concepts, mask, length, 10**4)
     assert (found[0].iou if found else 0.0) == best
     if found:
         assert iou(found[0].formula, concepts, mask) == best
@@ -103,46 +113,78 @@ def test_golden_values() -> None:
         golden = dict(data)
     names = [f"{label}" for label in range(12)]
     for number, mask in enumerate(units):
-        unit, census = counted(concepts, mask)
-        single = explain(unit, census, 1, 12)
+        single = explain(concepts, mask, 1, 12)
         assert single[0].formula.labels == (golden["best_length1"][number],)
         for each in single:
             np.testing.assert_allclose(each.iou, golden["iou_length1"][number, each.formula.labels[0]], rtol=1e-12)
         # The best of all pairs, which the default beam finds as well.
         i, j = (int(golden[f"best_length2_{name}"][number]) for name in "ij")
         expected = str(golden["op_names"][golden["best_length2_op"][number]]).replace("i", f"{i}").replace("j", f"{j}")
-        for beam in (5, 10**6):
-            best = explain(unit, census, 2, beam)[0]
+        for beam in (5, 10**4):
+            best = explain(concepts, mask, 2, beam)[0]
             np.testing.assert_allclose(best.iou, golden["best_length2_iou"][number], rtol=1e-12)
             if golden["best_length2_iou"][number] > golden["iou_length1"][number].max():
                 i_op_j = Formula((i, j), best.formula.operators)
                 assert best.formula.key == i_op_j.key and i_op_j.text(names) == expected
-        assert explain(unit, census, 3, 5)[0].iou >= best.iou
+        assert explain(concepts, mask, 3, 5)[0].iou >= best.iou
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
-def test_sizes_of_formulas(seed: int) -> None:
+def test_counts_are_those_of_single_pixels(seed: int) -> None:
     concepts, mask = random_problem(seed)
-    unit, census = counted(concepts, mask)
-    for formula in all_formulas(6, 3)[:: 1 + seed % 7]:
-        held = formula.holds(concepts.T)
-        assert census.size(formula) == held.sum()
-        assert unit.shared(formula) == (held & mask).sum()
-        if len(formula) < 3:
-            np.testing.assert_array_equal(census.with_each(formula), (concepts & held).sum(axis=1))
-        if len(formula) == 2:
-            assert (census.most_with_each(formula) >= census.with_each(formula)).all()
+    _, counts = layer(concepts, np.stack([mask, ~mask]))
+    pairs, triples = counts.pairs()[0], counts.triples([(0, 2), (1, 4)])[0]
+    np.testing.assert_array_equal(pairs, concepts.astype(int) @ concepts.T)
+    for (first, second), found in zip([(0, 2), (1, 4)], triples, strict=True):
+        np.testing.assert_array_equal(found, (concepts & concepts[first] & concepts[second]).sum(axis=1))
+    formulas = all_formulas(6, 2)[:: 1 + seed % 3]
+    chosen = [formulas, formulas[:2]]
+    offset, found = counts.active_with_each(chosen, slice(0, 2))
+    for unit, own in enumerate((mask, ~mask)):
+        for row, formula in zip(found[0, offset[unit] : offset[unit + 1]], chosen[unit], strict=True):
+            np.testing.assert_array_equal(row, (concepts & formula.holds(concepts.T) & own).sum(axis=1))
 
 
-def test_blocks_and_forgotten_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tally.BATCH_PIXELS", 1),
+        ("areas.BATCH_PIXELS", 1),
+        ("formula_counts.HELD_MB", 0),
+        ("formula_counts.HELD_MB", 0.002),
+        ("composition.HELD_COUNTS", 1),
+    ],
+)
+def test_what_is_held_at_a_time_changes_nothing(name: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
     concepts, mask = random_problem(5)
-    expected = explain(*counted(concepts, mask))
-    pairs = counted(concepts, mask)[1].pairs
-    monkeypatch.setattr(module, "BLOCK_PAIRS", 3)
-    monkeypatch.setattr(module, "KEPT_ROWS", 1)
-    np.testing.assert_array_equal(counted(concepts, mask)[1].pairs, pairs)
-    assert explain(*counted(concepts, mask)) == expected
+    masks = np.stack([mask, concepts[0] & ~concepts[2], np.zeros_like(mask), concepts[3]])
+    part = np.arange(6) % 3
+    views = np.concatenate([np.ones((1, 3)), 1 - np.eye(3)])
+    expected = list(Search(*layer(concepts, masks, part), views, 5).explain(3))
+    monkeypatch.setattr(f"intermodel.concepts.{name}", value)
+    found = list(Search(*layer(concepts, masks, part), views, 5).explain(3))
+    assert found == expected
+    for units in zip(found[-1], expected[-1], strict=True):
+        for beams in zip(*units, strict=True):
+            for one, other in zip(*beams, strict=True):
+                np.testing.assert_array_equal(one.shared, other.shared)
+                np.testing.assert_array_equal(one.size, other.size)
+
+
+def test_views_are_searches_on_some_of_the_images() -> None:
+    concepts, mask = random_problem(7, pixels=96)
+    part = np.arange(6) % 3
+    views = np.concatenate([np.ones((1, 3)), 1 - np.eye(3)])
+    *_, found = Search(*layer(concepts, mask[None], part), views, 5).explain(3)
+    of_pixel = np.repeat(part, 16)
+    for view, beam in zip(views, found[0], strict=True):
+        chosen = view[of_pixel] > 0
+        assert beam == plain_beam(concepts[:, chosen], mask[chosen], 3, 5)
+        for each in beam:
+            held = each.formula.holds(concepts.T)
+            np.testing.assert_array_equal(each.size, np.bincount(of_pixel[held], minlength=3))
+            np.testing.assert_array_equal(each.shared, np.bincount(of_pixel[held & mask], minlength=3))
 
 
 def test_equal_formulas_have_equal_keys() -> None:
@@ -177,22 +219,5 @@ def test_formulas_read_as_text(operators: tuple[int, ...], text: str) -> None:
 
 def test_dead_units_have_no_explanation() -> None:
     concepts, _ = random_problem(1)
-    assert explain(*counted(concepts, np.zeros(concepts.shape[1], bool))) == []
-    assert explain(*counted(np.zeros_like(concepts), np.ones(concepts.shape[1], bool))) == []
-
-
-def test_census_of_parts() -> None:
-    concepts, _ = random_problem(4)
-    sets, which = sets_of(concepts)
-    part = np.arange(len(which)) % 3
-    pixels = np.stack([np.bincount(which[part == number], minlength=len(sets)) for number in range(3)])
-    whole, parts, rests = Census.of_parts(sets, pixels)
-    for found, chosen in [
-        (whole, part >= 0),
-        *((parts[n], part == n) for n in range(3)),
-        *((rests[n], part != n) for n in range(3)),
-    ]:
-        expected = Census(sets, np.bincount(which[chosen], minlength=len(sets)))
-        np.testing.assert_array_equal(found.pairs, expected.pairs)
-        np.testing.assert_array_equal(found.triples(0, 2), expected.triples(0, 2))
-        assert found.total == chosen.sum()
+    assert explain(concepts, np.zeros(concepts.shape[1], bool)) == []
+    assert explain(np.zeros_like(concepts), np.ones(concepts.shape[1], bool)) == []

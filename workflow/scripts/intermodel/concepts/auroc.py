@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from intermodel.concepts.areas import presence
 from intermodel.concepts.files import open_patterns, visible_boxes
-from intermodel.concepts.label_sets import presence
 from intermodel.concepts.patterns import Patterns
 from intermodel.concepts.scores import Scores, best_concepts, write_layer
 from intermodel.engine.errors import UserError

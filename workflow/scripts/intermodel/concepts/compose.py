@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.active_sets import ActiveSets, active_sets
-from intermodel.concepts.composition import UnitPixels, explain
+from intermodel.concepts.composition import Explanation, Search
 from intermodel.concepts.composition_files import Compositions, write_compositions
 from intermodel.concepts.files import open_patterns, visible_boxes
-from intermodel.concepts.formulas import Census, Formula
-from intermodel.concepts.label_sets import LabelSets, label_sets, pattern_pixels
-from intermodel.concepts.sums import folds_of
+from intermodel.concepts.formula_counts import FormulaCounts
+from intermodel.concepts.sums import Sums, folds_of
 from intermodel.engine.errors import UserError
 from intermodel.store import Maps, PathLike, align, open_file, plain_attributes, require
 
@@ -34,7 +34,7 @@ def compose_layer(
     path
         The file to write.
     length, beam
-        As for `composition.explain`.
+        As for `composition.Search`.
 
     Raises
     ------
@@ -42,8 +42,9 @@ def compose_layer(
         If maps, label maps and tally were made from different states of the data set.
     """
     with open_file(tally) as file:
-        require(file, "threshold", "images")
+        require(file, "threshold", *(each.name for each in fields(Sums)))
         about_tally, threshold, folds = plain_attributes(file), file["threshold"][...], len(file["images"])
+        sums = _of_parts(file)
     with Maps(maps) as source, open_patterns(patterns) as (known, about):
         for file, attributes in ((maps, source.attributes), (tally, about_tally)):
             if attributes.get("dataset_fingerprint") != about["dataset_fingerprint"]:
@@ -55,21 +56,16 @@ def compose_layer(
             known = known.take(rows)
         seen = json.loads(source.attributes["preprocessing"])
         boxes = visible_boxes(seen, about["width"][rows], about["height"][rows], known.size)
-        sets = label_sets(known)
         part = folds_of(known.ids, folds) % PARTS
         level = None if np.isnan(threshold).all() else threshold
-        active = active_sets(source, known, sets, level, part, boxes)
-        pixels = pattern_pixels(known, boxes)
-        owner = np.repeat(part, np.diff(known.pattern_offset))
-        counts = np.stack([sets.count(np.where(owner == number, pixels, 0)) for number in range(PARTS)])
-        found = compose(active, sets, counts, about_tally["layer"], known.vocabulary.titles, length, beam)
+        counts = FormulaCounts(source, known, level, part, boxes)
+        found = compose(sums, counts, about_tally["layer"], known.vocabulary.titles, length, beam)
         write_compositions(path, found, known.vocabulary, longest=length, beam=beam)
 
 
 def compose(
-    active: ActiveSets,
-    sets: LabelSets,
-    pixels: NDArray[np.int64],
+    sums: Sums,
+    counts: FormulaCounts,
     layer: str,
     names: Sequence[str],
     length: int = 3,
@@ -79,38 +75,48 @@ def compose(
 
     Parameters
     ----------
-    active
-        Active pixels of the units by sets of labels, in each of the parts of the images.
-    sets, pixels
-        The sets, and (parts, D) the pixels that carry each.
+    sums
+        The layer's tally, parts of the images on the leading axis.
+    counts
+        Counts the same images, in the same parts.
     layer, names
         What the layer and the labels are called.
     length, beam
-        As for `composition.explain`.
+        As for `composition.Search`.
     """
-    whole, parts, rests = Census.of_parts(sets, pixels)
-    units = len(active.offset) - 1
+    parts, units = sums.unit_area.shape
+    # All images, then all but one part each.
+    views = np.concatenate([np.ones((1, parts)), 1 - np.eye(parts)])
+    rounds = list(Search(sums, counts, views, beam).explain(length))
     words = np.full((2, units), "", dtype=object)
     lengths, iou = np.zeros(units, dtype=np.int64), np.zeros((2, units))
-    gain = np.full((units, len(parts)), np.nan)
-    for unit in range(units):
-        chosen, count = active.of(unit)
-        everything = UnitPixels.of(sets, chosen, count.sum(axis=0))
-        single, best = explain(everything, whole, 1, 1), explain(everything, whole, length, beam)
-        if not best:
+    gain = np.full((units, parts), np.nan)
+    for unit, (single, best) in enumerate(zip(rounds[0], rounds[-1], strict=True)):
+        if not best[0]:
             continue
-        for row, each in enumerate((best[0], single[0])):
+        for row, each in enumerate((best[0][0], single[0][0])):
             words[row, unit], iou[row, unit] = each.formula.text(names), each.iou
-        lengths[unit] = len(best[0].formula)
-        for number, (part, rest) in enumerate(zip(parts, rests, strict=True)):
-            left_out = everything.only(count[number])
-            others = everything.only(count.sum(axis=0) - count[number])
-            single, best = explain(others, rest, 1, 1), explain(others, rest, length, beam)
-            if best and left_out.total > 0:
-                formula, label = best[0].formula, single[0].formula
-                gain[unit, number] = _measured(formula, left_out, part) - _measured(label, left_out, part)
+        lengths[unit] = len(best[0][0].formula)
+        for part in range(parts):
+            active = int(sums.unit_area[part, unit])
+            if active and best[1 + part]:
+                formula, label = (
+                    _measured(each[1 + part][0], part, active, int(sums.pixels[part])) for each in (best, single)
+                )
+                gain[unit, part] = formula - label
     text = words.astype(np.str_)
     return Compositions(layer, text[0], text[1], lengths, iou[0], iou[1], *mean_and_error(gain))
+
+
+def _of_parts(file: h5py.File) -> Sums:
+    """The sums of a tally with parts of the images on the leading axis; folds are read one by one."""
+    result = {}
+    for each in fields(Sums):
+        folds = file[each.name]
+        result[each.name] = np.zeros((PARTS, *folds.shape[1:]), dtype=np.int64)
+        for fold in range(len(folds)):
+            result[each.name][fold % PARTS] += folds[fold]
+    return Sums(**result)
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -122,11 +128,11 @@ def mean_and_error(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
     return mean, np.sqrt((spread**2).sum(axis=1) / (count - 1) / count)
 
 
-def _measured(formula: Formula, unit: UnitPixels, census: Census) -> float:
-    """IoU beyond that of a unit that is active on as many pixels anywhere.
+def _measured(found: Explanation, part: int, active: int, pixels: int) -> float:
+    """IoU on one part of the images beyond that of a unit that is active on as many pixels anywhere.
 
     A formula that covers more has a higher IoU with anything: without this, noise would gain by every OR.
     """
-    shared, size = unit.shared(formula), census.size(formula)
-    by_chance = unit.total * size / max(census.total, 1)
-    return shared / (unit.total + size - shared) - by_chance / (unit.total + size - by_chance)
+    shared, size = int(found.shared[part]), int(found.size[part])
+    by_chance = active * size / max(pixels, 1)
+    return shared / (active + size - shared) - by_chance / (active + size - by_chance)

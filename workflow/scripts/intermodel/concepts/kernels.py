@@ -156,6 +156,86 @@ def add_labels(
 
 
 @compiled
+def add_pairs(
+    pixels: NDArray[np.int64],
+    part: NDArray[np.intp],
+    label_offset: NDArray[np.int64],
+    label: NDArray[np.int32],
+    row: NDArray[np.int32],
+    total: NDArray[np.int64],
+) -> None:
+    """Add the pixels of patterns that carry two labels to each label that they carry.
+
+    Parameters
+    ----------
+    pixels, part
+        (R,) pixels of each pattern, and the part of the images that it belongs to.
+    label_offset, label
+        As for `add_labels`, ascending within a pattern.
+    row
+        (L, L) row of the pair of a label and one that is not smaller; below 0 for pairs that are not counted.
+    total
+        (parts, rows, L), changed.
+    """
+    for own in range(len(pixels)):
+        if pixels[own] == 0:
+            continue
+        start, stop = label_offset[own], label_offset[own + 1]
+        for first in range(start, stop):
+            for second in range(first, stop):
+                place = row[label[first], label[second]]
+                if place >= 0:
+                    for each in range(start, stop):
+                        total[part[own], place, label[each]] += pixels[own]
+
+
+@compiled
+def add_formulas(
+    offset: NDArray[np.int64],
+    pattern: NDArray[np.int32],
+    pixels: NDArray[np.int64],
+    label_offset: NDArray[np.int64],
+    label: NDArray[np.int32],
+    formula_offset: NDArray[np.int64],
+    formula: NDArray[np.int32],
+    total: NDArray[np.int64],
+) -> None:
+    """Add the pixels of maps that satisfy formulas of their own to each label that these pixels carry.
+
+    Parameters
+    ----------
+    offset, pattern, pixels
+        As from `count_patterns`.
+    label_offset, label
+        As for `add_labels`.
+    formula_offset, formula
+        Formulas of map u are formula[formula_offset[u]:formula_offset[u + 1]]; each is a first label, a second, and
+        the place of the operator between them among AND, OR, AND NOT.
+    total
+        (formulas, L), changed.
+    """
+    seen = np.full(total.shape[1], -1, dtype=np.int64)
+    for unit in range(len(offset) - 1):
+        if formula_offset[unit] == formula_offset[unit + 1]:
+            continue
+        for entry in range(offset[unit], offset[unit + 1]):
+            start, stop = label_offset[pattern[entry]], label_offset[pattern[entry] + 1]
+            for place in range(start, stop):
+                seen[label[place]] = entry
+            for row in range(formula_offset[unit], formula_offset[unit + 1]):
+                first, second = seen[formula[row, 0]] == entry, seen[formula[row, 1]] == entry
+                if formula[row, 2] == 0:
+                    holds = first and second
+                elif formula[row, 2] == 1:
+                    holds = first or second
+                else:
+                    holds = first and not second
+                if holds:
+                    for place in range(start, stop):
+                        total[row, label[place]] += pixels[entry]
+
+
+@compiled
 def keep_above(
     block: NDArray[np.float32], bound: NDArray[np.float32], kept: NDArray[np.float32], count: NDArray[np.int64]
 ) -> None:
