@@ -8,6 +8,7 @@ often occurs together cannot be told apart. The idea to score units so is that o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from intermodel.concepts.areas import presence
 from intermodel.concepts.files import open_patterns, visible_boxes
@@ -78,8 +78,16 @@ def auroc(values: NDArray[np.floating], labels: NDArray[np.bool_]) -> Auroc:
         spread = (images + 1 - ties / max(images * (images - 1), 1))[:, None] / (12 * pairs)
         deviation = np.abs(score[block] - 0.5)
         z = np.where(spread > 0, deviation / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
-        p_value[block] = np.where(defined, np.minimum(2 * ndtr(-z), 1.0), np.nan)
+        p_value[block] = np.where(defined, _two_sided(z), np.nan)
     return Auroc(score, p_value, positives)
+
+
+def _two_sided(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability of a normal variable at least as far from 0 as z >= 0.
+
+    By the standard library: importing scipy's takes longer than scoring most layers.
+    """
+    return np.fromiter(map(math.erfc, (z / math.sqrt(2)).flat), np.float64, z.size).reshape(z.shape)
 
 
 def auroc_interval(values: NDArray[np.floating], labels: NDArray[np.bool_], level: float = 0.95) -> tuple[float, float]:
