@@ -175,6 +175,14 @@ def tally_concepts(folder: Path, **_: int) -> None:
         tally(maps, patterns, np.full(maps.shape[1], 2.576))
 
 
+def find_formulas(folder: Path, **_: int) -> None:
+    """Formulas of up to three labels for all units."""
+    from intermodel.concepts.compose import compose_layer
+
+    files = (folder / name for name in ("maps.h5", "patterns.h5", "tally.h5", "formulas.h5"))
+    compose_layer(*files, length=3, beam=5)
+
+
 def factorise(folder: Path, **_: int) -> None:
     """The basis of a layer, its neighbours included, in the way that is taken beyond 256 MB of features."""
     from intermodel.similarity import representation
@@ -242,6 +250,17 @@ def with_maps(folder: Path, images: int, units: int, labels: int) -> None:
     write_patterns(folder / "patterns.h5", images, labels)
 
 
+def with_tally(folder: Path, images: int, units: int, labels: int) -> None:
+    from intermodel.concepts.files import open_patterns, write_tally
+    from intermodel.concepts.tally import tally
+    from intermodel.store import Maps
+
+    with_maps(folder, images, units, labels)
+    with Maps(folder / "maps.h5") as maps, open_patterns(folder / "patterns.h5") as (patterns, _about):
+        result = tally(maps, patterns, np.full(units, 2.576))
+        write_tally(folder / "tally.h5", result, maps.ids, layer="l", dataset_fingerprint="f")
+
+
 STEPS = [
     Step(
         "extraction", lambda folder, images: None, extract_features, {"images": 500},
@@ -259,6 +278,10 @@ STEPS = [
             "units": ((32, 64, 128), (64, 256, 1024)),
             "labels": ((50, 200, 800), (75, 300, 1200)),
         },
+    ),
+    Step(
+        "formulas", with_tally, find_formulas, {"images": 500, "units": 32, "labels": 200},
+        {"images": ((500, 1600, 5000), (1500, 4800, 15000))},
     ),
     Step(
         "basis", lambda folder, images, units: write_pooled(folder / "pooled.h5", images, units), factorise,
@@ -346,7 +369,7 @@ def draw(found: Sequence[Growth], path: Path) -> None:
     figure, axes = plt.subplots(2, len(dimensions), figsize=inches(DOUBLE, 95), sharey="row", layout="constrained")
     for column, dimension in enumerate(dimensions):
         for growth in (growth for growth in found if growth.dimension == dimension):
-            style = {"color": PALETTE[steps.index(growth.step)], "marker": "os^DvPX"[steps.index(growth.step)]}
+            style = {"color": PALETTE[steps.index(growth.step)], "marker": "os^DvPXp"[steps.index(growth.step)]}
             for axis, values in ((axes[0, column], growth.seconds), (axes[1, column], growth.peak)):
                 axis.loglog(growth.sizes, values, label=growth.step, markersize=4, **style)
         axes[1, column].set_xlabel(f"number of {dimension}")
