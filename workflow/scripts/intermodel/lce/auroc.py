@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.auroc import images_holding, read_layer
 from intermodel.concepts.files import open_patterns
 from intermodel.engine.errors import UserError
 from intermodel.lce.settings import Settings
@@ -130,6 +129,8 @@ def resample_auroc(
     UserError
         If features and patterns were made from different states of the data set, or too few folds hold images.
     """
+    from intermodel.concepts.auroc import images_holding, read_layer  # with SciPy, which readers do without
+
     choices = Settings.of(settings)
     with open_patterns(patterns) as (known, about):
         pooled = read_layer(features, patterns, about)
