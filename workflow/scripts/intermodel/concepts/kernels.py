@@ -59,7 +59,9 @@ def pixels_above(
     for unit in range(units):
         if number + size[0] * size[1] > len(pixel):
             longer = np.empty(2 * len(pixel), dtype=np.int32)
-            longer[:number] = pixel[:number]
+            # (Assigning a slice would take longer to compile than all the rest.)
+            for place in range(number):
+                longer[place] = pixel[place]
             pixel = longer
         limit = threshold[unit]
         for row in range(len(row_low)):
