@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from concepts.conftest import MODELS, SETTINGS, Folder
 from concepts.samples import ArrayMaps, problem, vocabulary
-from intermodel.concepts.fan_in import write_tables
+from intermodel.concepts.fan_in import read_layers, write_tables
+from intermodel.concepts.figures import draw_overview
 from intermodel.concepts.files import read_tally, tally_layer
+from intermodel.concepts.findings import findings
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.result import merge
 from intermodel.concepts.rotation import Rotation, random_rotation, rotate
-from intermodel.concepts.survival import survival
+from intermodel.concepts.survival import Survival, survival
 from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
+from intermodel.statistics.intervals import student_quantile
 from intermodel.store import read_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:Only .* activations:UserWarning")
@@ -85,14 +88,82 @@ def test_units_that_are_labels_lose_them_when_rotated() -> None:
     assert survival(replace(result, rotated=result.rotated.none()), 0.9) is None
 
 
-def test_tables_and_findings_tell_of_rotations(tallied: Folder, tmp_path: Path) -> None:
+def test_intervals_cover_another_rotation() -> None:
+    """An own basis that is one more rotation differs from the others by more than the interval in 1 of 20 cases."""
+    generator = np.random.default_rng(0)
+    own, counts = 30 + 3 * generator.normal(size=2000), 30 + 3 * generator.normal(size=(2000, 4))
+    within, differs = [], []
+    for value, others in zip(own, counts, strict=True):
+        found = Survival(others, others)
+        rotated, beyond = found.rotated("concepts"), found.beyond("concepts", value, 0.0, 16)
+        within.append(rotated.low < value < rotated.high)
+        differs.append(beyond.low > 0 or beyond.high < 0)
+        assert rotated.estimate == others.mean() and beyond.estimate == value - others.mean()
+    assert 0.935 < np.mean(within) < 0.965 and 0.035 < np.mean(differs) < 0.065
+
+
+def test_differences_join_both_sources_of_error() -> None:
+    found = Survival(np.array([20, 20, 20]), np.array([4, 6, 8]))
+    # Rotations all alike: the error of the own count alone, with the degrees of freedom of its folds.
+    beyond = found.beyond("detectors", 30.0, 2.0, 16)
+    half = student_quantile(0.975, 15) * 2.0
+    assert (beyond.low, beyond.high) == (10 - half, 10 + half)
+    # Deviation 2, of one more rotation 2 * sqrt(4 / 3); error 1 of the own count.
+    spread = 4 * (1 + 1 / 3)
+    degrees = int((1 + spread) ** 2 / (1 / 15 + spread**2 / 2))
+    beyond = found.beyond("concepts", 10.0, 1.0, 16)
+    half = student_quantile(0.975, degrees) * np.sqrt(1 + spread)
+    np.testing.assert_allclose((beyond.low, beyond.high), (4 - half, 4 + half), rtol=1e-12)
+    for few in (1, 2):
+        none = Survival(found.detectors[:few], found.concepts[:few])
+        assert np.isnan(none.rotated("concepts").low) and np.isnan(none.beyond("concepts", 10.0, 1.0, 16).high)
+        assert none.rotated("concepts").estimate == none.concepts.mean()
+    # Nothing varies at all.
+    exact = found.beyond("detectors", 30.0, 0.0, 16)
+    assert (exact.low, exact.high) == (10.0, 10.0)
+    assert np.isnan(found.beyond("concepts", 30.0, np.nan, 1).low)
+
+
+@pytest.mark.parametrize("rotations", [2, 3])
+def test_tables_and_findings_tell_of_rotations(rotations: int, tallied: Folder, tmp_path: Path) -> None:
     tally_layer(
-        tallied.maps("seer", "late"), tallied.path / "patterns.h5", tmp_path / "late.h5", **SETTINGS | {"rotations": 2}
+        tallied.maps("seer", "late"),
+        tallied.path / "patterns.h5",
+        tmp_path / "late.h5",
+        **SETTINGS | {"rotations": rotations},
     )
     write_tables([tmp_path / "late.h5"], MODELS, tmp_path)
     table = read_table(tmp_path / "summary.csv", ("model", "layer"))
     found = survival(read_tally(tmp_path / "late.h5"), 0.04)
     assert found is not None
     assert table["concepts_rotated"] == found.concepts.mean() and table["detectors_rotated"] == found.detectors.mean()
+    gain = table["concepts"][0] - found.concepts.mean()
+    assert table["concepts_beyond_rotated"] == gain
     statement = next(text for text in (tmp_path / "findings.csv").read_text().splitlines() if "rotation" in text)
     assert f"Seer {int(table['concepts'][0])} with its own axes, {found.concepts.mean():.3g} rotated" in statement
+    assert f"a difference of {gain:.3g}" in statement
+    known = rotations > 2
+    assert ("there are no intervals" in statement) != known
+    assert ("95 % interval" in statement) == known
+    assert np.isnan(table["concepts_rotated_high"]) != known
+    figure = draw_overview(read_table(tmp_path / "summary.csv", ("model", "layer", "title")))
+    drawn = {line.get_label(): line for line in figure.axes[1].lines}
+    rotated = next(line for label, line in drawn.items() if label.startswith("rotated units"))
+    assert rotated.get_xdata() == found.concepts.mean()
+
+
+@pytest.mark.parametrize(
+    ("own", "sentence"),
+    [
+        (9.0, "No difference exceeds"),
+        (30.0, "own axes detect more: Seer."),
+        (1.0, "own axes detect fewer: Seer."),
+    ],
+)
+def test_findings_judge_the_difference(own: float, sentence: str, tallied: Folder) -> None:
+    layer = read_layers([tallied.tally("seer", "late")], MODELS)[0]
+    rotated = Survival(np.full(3, 10), np.array([9, 10, 11]))
+    estimate = float(layer.concepts.counts("concepts").estimate[0])
+    shifted = Survival(rotated.detectors, rotated.concepts + int(estimate - own))
+    found = [text for text, _ in findings([replace(layer, concepts=replace(layer.concepts, rotated=shifted))])]
+    assert any(sentence in text for text in found)

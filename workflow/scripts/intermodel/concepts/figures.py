@@ -58,6 +58,14 @@ def draw_overview(summary: Columns) -> Figure:
     right.hlines(place, summary["concepts_low"], summary["concepts_high"], color="0.25", lw=1.2)
     right.plot(summary["concepts"], place, "o", ms=4, color="0.25", label="concepts detected (95 % interval)")
     right.plot(summary["reachable"], place, "|", ms=8, mew=1.2, color="#D55E00", label="concepts within reach")
+    if not np.isnan(summary.get("concepts_rotated", np.array([np.nan]))).all():
+        # A little lower, so that neither hides the other.
+        lower = place + 0.26
+        right.hlines(lower, summary["concepts_rotated_low"], summary["concepts_rotated_high"], color="0.6", lw=1.0)
+        right.plot(
+            summary["concepts_rotated"], lower, "o", ms=3.6, mec="0.45", mew=0.8, mfc="white",
+            label="rotated units (95 % range of rotations)",
+        )  # fmt: skip
     right.set_xlabel("Different concepts")
     right.set_xlim(left=0)
     _name_layers(left, summary, main)

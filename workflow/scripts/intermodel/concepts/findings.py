@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.concepts.scores import CLEAR
+from intermodel.concepts.survival import LEAST
 from intermodel.concepts.tables import Layer
 
 # Names that one sentence lists at most.
@@ -135,18 +136,31 @@ def _at_fdr(main: Sequence[Layer]) -> list[str]:
 
 
 def _rotated(main: Sequence[Layer]) -> list[str]:
-    """What any basis of the same space detects as well."""
-    parts = [
-        f"{layer.title} {_concepts(layer)} with its own axes, {rotated.concepts.mean():.3g} rotated"
-        for layer in main
-        if (rotated := layer.concepts.rotated) is not None
-    ]
-    if not parts:
+    """What the axes of each layer detect beyond what any basis of the same space detects."""
+    judged = [(layer, rotated) for layer in main if (rotated := layer.concepts.rotated) is not None]
+    if not judged:
         return []
-    return [
-        f"Different concepts before and after a random rotation of the units: {'; '.join(parts)}. What survives is a "
-        "property of the space, the rest of its axes."
-    ]
+    number = len(judged[0][1].concepts)
+    parts, more, fewer = [], [], []
+    for layer, rotated in judged:
+        beyond = layer.concepts.beyond_rotated("concepts")
+        interval = "" if np.isnan(beyond.low) else f" ({_range(beyond.low, beyond.high)})"
+        parts.append(
+            f"{layer.title} {_concepts(layer)} with its own axes, {rotated.concepts.mean():.3g} rotated, a difference "
+            f"of {beyond.estimate:.3g}{interval}"
+        )
+        more += [layer] if beyond.low > 0 else []
+        fewer += [layer] if beyond.high < 0 else []
+    text = (
+        f"Different concepts before and after {_number(number)} random rotation{'' if number == 1 else 's'} of the "
+        f"units: {'; '.join(parts)}. What survives is a property of the space, the rest of its axes. "
+    )
+    if number < LEAST:
+        return [f"{text}So few rotations do not tell how far one differs from the next: there are no intervals."]
+    told = [f"{word}: {_titles(group)}" for group, word in ((more, "more"), (fewer, "fewer")) if group]
+    if not told:
+        return [f"{text}No difference exceeds what other images and other rotations change."]
+    return [f"{text}Beyond what other images and other rotations change, own axes detect {', '.join(told)}."]
 
 
 def _only_one(trained: Sequence[Layer], controls: Sequence[Layer]) -> list[str]:

@@ -14,7 +14,7 @@ from intermodel.concepts.reachability import highest_iou
 from intermodel.concepts.result import Tally
 from intermodel.concepts.stability import label_stability
 from intermodel.concepts.sums import Sums
-from intermodel.concepts.survival import Survival, survival
+from intermodel.concepts.survival import Range, Survival, survival
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.statistics.jackknife import Jackknife, jackknife_interval
 
@@ -125,6 +125,19 @@ class LayerConcepts:
     def count_replicates(self, what: str, convention: str = "single") -> NDArray[np.int64]:
         """The replicates behind `counts`, (folds, 1 + K); those of layers on the same images are paired."""
         return self._count(self.replicates[:, CONVENTIONS.index(convention)], what)
+
+    def beyond_rotated(self, what: str) -> Range:
+        """Detectors or different concepts, with the convention *single*, beyond those of rotated units.
+
+        Raises
+        ------
+        ValueError
+            If the layer was tallied without rotations.
+        """
+        if self.rotated is None:
+            raise ValueError("the layer was tallied without rotations")
+        own = self.counts(what)
+        return self.rotated.beyond(what, own.estimate[0], own.standard_error[0], len(self.fold_images))
 
     def interval_of(self, estimate: ArrayLike, replicates: ArrayLike) -> Jackknife:
         """Jackknife over this layer's folds from replicates at hand; NaN bounds with fewer than two folds."""

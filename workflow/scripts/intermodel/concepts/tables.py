@@ -262,10 +262,16 @@ def _summary(layer: Layer, any_composed: bool) -> Row:
         "max_iou": float(result.labels.iou.max(initial=0.0)),
     }
     if result.rotated is not None:
-        row |= {
-            "detectors_rotated": float(result.rotated.detectors.mean()),
-            "concepts_rotated": float(result.rotated.concepts.mean()),
-        }
+        for what, most in (("detectors", units), ("concepts", len(vocabulary))):
+            rotated, beyond = result.rotated.rotated(what), result.beyond_rotated(what)
+            row |= {
+                f"{what}_rotated": rotated.estimate,
+                f"{what}_rotated_low": float(np.clip(rotated.low, 0, most)),
+                f"{what}_rotated_high": float(np.clip(rotated.high, 0, most)),
+                f"{what}_beyond_rotated": beyond.estimate,
+                f"{what}_beyond_rotated_low": beyond.low,
+                f"{what}_beyond_rotated_high": beyond.high,
+            }
     if layer.scores is not None:
         row |= {
             "auroc_units": int((layer.scores.concept >= 0).sum()),
