@@ -191,7 +191,7 @@ class _Run:
                 if not self.exists(self.paths.segmentation(name)):
                     yield Cost("", 0, 1, START_ARRAYS + images * (PAINTED_IMAGE if painted else 0.02), images * pixels)
                 if not self.exists(self.paths.patterns(name)):
-                    yield Cost("", 0, 1, START_ARRAYS + images * pixels * MAP_VALUE, images * pixels // 4)
+                    yield Cost("", 0, 1, START_ARRAYS + images * pixels * MAP_VALUE, images * pixels)
 
     def clip(self) -> Iterator[Cost]:
         """Images and words in CLIP's space, once for all models."""
