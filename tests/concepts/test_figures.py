@@ -263,7 +263,7 @@ def test_captions_tell_intervals_scores_and_formulas(tallied: Folder, tmp_path: 
         assert each.formula.startswith(found.formula[unit]) == (found.length[unit] > 1)
         told = f"{found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
         assert (told in each.formula) == (found.length[unit] > 1)
-        assert ("not elsewhere" in each.formula) == (found.length[unit] > 1 and not found.holds[unit])
+        assert ("unconfirmed" in each.formula) == (found.length[unit] > 1 and not found.holds[unit])
     assert any(each.formula for each in shown)
     texts = [text.get_text() for text in draw_gallery(shown).axes[0].texts]
     assert {each.formula for each in shown if each.formula} <= set(texts)

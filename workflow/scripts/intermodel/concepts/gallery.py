@@ -181,7 +181,7 @@ def _formulas(compositions: PathLike | None, layer: str, units: NDArray[np.integ
         return [""] * len(units)
     return [
         f"{found.formula[unit]}: {found.iou[unit]:.3f} instead of {found.single_iou[unit]:.3f}"
-        + ("" if found.holds[unit] else ", not elsewhere")
+        + ("" if found.holds[unit] else ", unconfirmed")
         if found.length[unit] > 1
         else ""
         for unit in units.tolist()
@@ -236,9 +236,9 @@ def draw_gallery(shown: Sequence[Shown]) -> Figure:
         axes.text(x, y + HEAD - 1, unit.concept, color=ink, fontsize=8, weight="bold")
         axes.text(x + across * side - SEAM, y + HEAD - 1, unit.caption, color=ink, fontsize=6.2, ha="right")
         if unit.formula:
-            # A point is 25.4 / 72 mm; long formulas are written smaller.
+            # A point is 25.4 / 72 mm; long formulas are written smaller, with room for browsers that set wider.
             wide = TextPath((0, 0), unit.formula, size=6.0).get_extents().width * 25.4 / 72
-            size = 6.0 * min(1.0, (across * side - SEAM) / wide)
+            size = 6.0 * min(1.0, 0.97 * (across * side - SEAM) / wide)
             axes.text(x, y + head - 1, unit.formula, color="0.35", fontsize=size)
         axes.add_patch(Rectangle((x - 1.4, y + head), 0.8, tall - SEAM, color=category_color(unit.category), lw=0))
         for position, scene in enumerate(unit.scenes):
