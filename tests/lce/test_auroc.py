@@ -11,7 +11,7 @@ from intermodel.concepts.files import index_label_maps
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
 from intermodel.lce import auroc as module
-from intermodel.lce.auroc import best_auroc, fold_pair_sums, read_resampled, resample_auroc
+from intermodel.lce.auroc import alternate, best_auroc, fold_pair_sums, read_resampled, resample_auroc
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import drawn
 from intermodel.statistics.folds import folds_of
@@ -37,15 +37,33 @@ def test_equals_the_auroc_of_repeated_images(
     values, labels, fold = problem
     weights = np.random.default_rng(1).integers(0, 4, (12, 5))
     weights[0] = 1
-    weights[1] = [1, 1, 0, 1, 1]
+    weights[1] = [2, 1, 0, 1, 1]
     found = best_auroc(values, labels, fold, weights)
-    for row, times in enumerate(weights):
-        images = np.repeat(np.arange(90), times[fold])
-        expected = auroc(values[images], labels[images]).auroc.max(axis=0)
-        np.testing.assert_allclose(found[row], expected, rtol=1e-12)
-    assert np.isnan(found[1, 3]) and not np.isnan(found[0]).any()
+    for row, parts in enumerate(zip(*alternate(weights), strict=True)):
+        images = [np.repeat(np.arange(90), part[fold]) for part in parts]
+        one, other = (auroc(values[rows], labels[rows]).auroc for rows in images)
+        for concept in range(3):
+            mean = (other[one[:, concept].argmax(), concept] + one[other[:, concept].argmax(), concept]) / 2
+            np.testing.assert_allclose(found[row, concept], mean, rtol=1e-12)
+    # The last concept is in one fold, and so in one part.
+    assert np.isnan(found[:, 3]).all() and not np.isnan(found[:2, :3]).any()
     monkeypatch.setattr(module, "BLOCK_ELEMENTS", 1)
     np.testing.assert_array_equal(best_auroc(values, labels, fold, weights), found)
+
+
+def test_folds_that_count_take_turns() -> None:
+    first, second = alternate(np.array([[1, 0, 2, 1, 3], [0, 1, 1, 0, 0]]))
+    assert first.tolist() == [[1, 0, 0, 1, 0], [0, 1, 0, 0, 0]]
+    assert second.tolist() == [[0, 0, 2, 0, 3], [0, 0, 1, 0, 0]]
+
+
+def test_units_that_know_nothing_are_at_chance() -> None:
+    """The best of them is above it on the images that chose it."""
+    generator = np.random.default_rng(3)
+    values, labels, fold = generator.normal(size=(400, 60)), generator.random((400, 40)) < 0.2, np.arange(400) % 16
+    found = best_auroc(values, labels, fold, np.ones((1, 16), int))
+    assert found.mean() == pytest.approx(0.5, abs=0.02)
+    assert auroc(values, labels).auroc.max(axis=0).mean() > 0.57
 
 
 def test_sums_count_pairs_of_images(problem: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

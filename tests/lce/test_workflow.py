@@ -33,7 +33,9 @@ def test_vectors_of_auroc_then_of_detectors(tmp_path: Path) -> None:
         best = read_scores(tmp_path / "results" / "concepts" / "scenes" / f"{model}.auroc.h5", layer).matrix.max(axis=0)
         value = vectors["value"][vectors["model"] == model]
         assert (value > 0).any()
-        np.testing.assert_allclose(value[value > 0], best[value > 0], rtol=1e-6)
+        # Chosen and judged on different images, it seldom reaches the best of all.
+        np.testing.assert_allclose(value[value > 0], best[value > 0], atol=0.4)
+        assert value[value > 0].mean() < best[value > 0].mean()
     assert not (folder / "axes.csv").exists()
     assert "those have no AUROC" in " ".join(read_table(folder / "warnings.csv")["statement"])
     project.study["analyses"]["lce"]["variant"] = "hellinger"

@@ -8,6 +8,10 @@ higher, so that with weights w of the folds, and P images with and M without the
     AUROC(w) = (sum over g, h of w_g w_h Q_gh - P^2 / 2) / (P M)
 
 exactly. The sums are formed once; every further weighting costs one product.
+
+The best of many units lies above chance even where none knows anything, more so with few images, which would move all
+models towards each other. So every second fold chooses the unit and the others judge it, then the reverse, and the two
+are averaged.
 """
 
 from __future__ import annotations
@@ -73,7 +77,7 @@ def best_auroc(
     fold: NDArray[np.integer],
     weights: NDArray[np.integer],
 ) -> NDArray[np.float64]:
-    """Highest AUROC that any unit reaches with each concept under weightings of the folds.
+    """AUROC of the best unit for each concept under weightings of the folds, chosen and judged on different images.
 
     Parameters
     ----------
@@ -85,25 +89,43 @@ def best_auroc(
     Returns
     -------
     array
-        (W, L); NaN where no image, or every image, holds the concept under the weighting.
+        (W, L); NaN where no image, or every image, of one of the two parts holds the concept under the weighting.
     """
-    times = np.asarray(weights, dtype=np.float64)
-    folds, concepts = times.shape[1], labels.shape[1]
+    folds, concepts = weights.shape[1], labels.shape[1]
     with_ = np.stack([labels[fold == number].sum(axis=0) for number in range(folds)]).astype(np.float64)
     images = np.bincount(fold, minlength=folds)[:, None]
-    positives, negatives = times @ with_, times @ (images - with_)
-    pairs = positives * negatives
     # w_g w_h serves Q_gh and Q_hg.
     rows, columns = np.triu_indices(folds)
-    product = times[:, rows] * times[:, columns]
-    best = np.full((len(times), concepts), -np.inf)
-    size = max(1, BLOCK_ELEMENTS // max(1, max(len(values) * folds, (len(times) + folds**2) * concepts)))
+    parts = [part.astype(np.float64) for part in alternate(weights)]
+    positives = [part @ with_ for part in parts]
+    pairs = [held * (part @ (images - with_)) for held, part in zip(positives, parts, strict=True)]
+    # Of the unit that each part chooses: what it reaches there, and in the other part; pairs of images in order.
+    chosen = np.full((2, len(weights), concepts), -np.inf)
+    judged = np.zeros_like(chosen)
+    size = max(1, BLOCK_ELEMENTS // max(1, max(len(values) * folds, (2 * len(weights) + folds**2) * concepts)))
     for start in range(0, values.shape[1], size):
         sums = fold_pair_sums(values[:, start : start + size], labels, fold, folds)
         both = sums[rows, columns] + np.where(rows == columns, 0.0, 1.0)[:, None, None] * sums[columns, rows]
-        total = np.tensordot(product, both, axes=1) - (positives**2 / 2)[:, None, :]
-        best = np.maximum(best, total.max(axis=1))
-    return np.where(pairs > 0, best / np.where(pairs > 0, pairs, 1.0), np.nan)
+        total = [
+            np.tensordot(part[:, rows] * part[:, columns], both, axes=1) - (held**2 / 2)[:, None, :]
+            for part, held in zip(parts, positives, strict=True)
+        ]
+        for number, (own, other) in enumerate(((0, 1), (1, 0))):
+            unit = total[own].argmax(axis=1)[:, None, :]
+            here, there = (np.take_along_axis(total[part], unit, axis=1)[:, 0] for part in (own, other))
+            better = here > chosen[number]
+            chosen[number] = np.where(better, here, chosen[number])
+            judged[number] = np.where(better, there, judged[number])
+    defined = (pairs[0] > 0) & (pairs[1] > 0)
+    # What the first part chooses is judged by the pairs of the second.
+    scores = [found / np.where(defined, number, 1.0) for found, number in zip(judged, pairs[::-1], strict=True)]
+    return np.where(defined, (scores[0] + scores[1]) / 2, np.nan)
+
+
+def alternate(weights: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Take weightings, (W, G), apart: the folds that count go to the first and the second part by turns."""
+    first = np.cumsum(weights > 0, axis=1) % 2 == 1
+    return np.where(first, weights, 0), np.where(first, 0, weights)
 
 
 def resample_auroc(

@@ -25,7 +25,6 @@ from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
 from intermodel.lce.tasks import Panel, task_rows, task_statements
 from intermodel.lce.variants import all_variants, liken, likeness_sentence
-from intermodel.lce.vectors import SOFT
 from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
 
 
@@ -180,7 +179,7 @@ def _warnings(
     embedding: Embedding, units: NDArray[np.int64], settings: Settings, titles: Sequence[str], rotated: bool
 ) -> tuple[str, ...]:
     found = []
-    if len(set(units.tolist())) > 1 and settings.variant in ("count", *SOFT):
+    if len(set(units.tolist())) > 1 and settings.variant in ("count", "soft"):
         grow = "counts grow with it" if settings.variant == "count" else "the best of more units is higher by chance"
         found.append(
             f"The layers differ in width ({units.min()} to {units.max()} units) and {grow}: compare "

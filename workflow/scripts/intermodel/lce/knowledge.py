@@ -218,8 +218,8 @@ def _left_out(best: NDArray[np.float64], first: Tally) -> list[str]:
     names = ", ".join(first.vocabulary.names[label] for label in unknown[:NAMED].tolist())
     more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
     return [
-        f"{len(unknown)} of {best.shape[-1]} concepts are left out of all vectors ({names}{more}): in some draw of the "
-        "images no image holds them, or every image does, and they have no AUROC."
+        f"{len(unknown)} of {best.shape[-1]} concepts are left out of all vectors ({names}{more}): in some half of a "
+        "draw of the images no image holds them, or every image does, and they have no AUROC."
     ]
 
 

@@ -39,7 +39,7 @@ FORMULA_PIXEL, FORMULA_UNIT = 8e-8, 3e-3
 MAP_VALUE = 5e-9
 PAINTED_IMAGE = 1e-3
 # Seconds for an image, a unit and a fold of the AUROC that is drawn again, with some thousand concepts.
-DRAWN_VALUE = 1.5e-7
+DRAWN_VALUE = 3.5e-7
 # Multiplications and additions of ViT-B/16, the usual CLIP model, for an image, and of its text tower for a word.
 CLIP_IMAGE = 1.8e10
 CLIP_WORD = 3e9
