@@ -119,7 +119,7 @@ rule compose_concepts:
         "../envs/concepts.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000, 2),
+        mem_mb=growing(2000),
         runtime=lasting(120, 60),
     params:
         settings=json.dumps(
