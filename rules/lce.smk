@@ -32,15 +32,12 @@ LCE_TABLES = [
     "geometries",
     "agreement",
     "variants",
+    "axes",
+    "axes_map",
+    "axes_distances",
     "findings",
     "warnings",
 ]
-# What axes add beyond rotated units, which have no AUROC.
-LCE_TABLES += (
-    ["axes", "axes_map", "axes_distances"]
-    if STUDY.analyses.concepts.rotations and STUDY.analyses.lce.variant != "soft_auroc"
-    else []
-)
 # An AUROC is no sum over images: drawing images again needs more than the tallies.
 RESAMPLED_MODELS = MODELS if STUDY.analyses.lce.variant == "soft_auroc" else []
 LCE_FIGURES = (

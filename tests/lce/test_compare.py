@@ -14,7 +14,7 @@ from intermodel.concepts.files import read_tally
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
 from intermodel.engine.errors import UserError
-from intermodel.lce import knowledge
+from intermodel.lce import knowledge, tables
 from intermodel.lce.compare import compare_models
 from intermodel.lce.files import read_embedding
 from intermodel.lce.settings import Settings
@@ -302,6 +302,8 @@ def test_rotations_add_what_axes_have_beyond_the_space(
     assert pairs["value"].tolist() == [np.linalg.norm(value[0])] * 2 + [0]
     places = store.read_table(tmp_path / "axes_map.csv")
     assert (places["rotations"] == 2).all() and places["length"][0] == pytest.approx(np.linalg.norm(value[0]))
+    for table, name in ((concepts, "axes"), (pairs, "axes_distances"), (places, "axes_map")):
+        assert tuple(table) == tables.COLUMNS[name]
     assert "beyond 2 random rotations of the same space" in " ".join(findings_of(tmp_path))
     one = write_model(tmp_path / "one.h5", 1, rotated=[make_sums(1)])
     with pytest.raises(UserError, match=r"one.h5 holds 1 rotations and .*0.h5 2; delete both"):
@@ -309,7 +311,9 @@ def test_rotations_add_what_axes_have_beyond_the_space(
 
 
 def test_without_rotations_nothing_is_said_about_axes(result: Path) -> None:
-    assert not list(result.glob("axes*.csv")) and "rotation" not in " ".join(findings_of(result))
+    for name in ("axes", "axes_map", "axes_distances"):
+        assert len(store.read_table(result / f"{name}.csv")["value" if name != "axes_map" else "length"]) == 0
+    assert "rotation" not in " ".join(findings_of(result))
 
 
 def test_vectors_of_auroc(tallies: list[Path], tmp_path: Path) -> None:

@@ -10,9 +10,24 @@ from intermodel.lce.files import About
 
 Rows = list[dict[str, Any]]
 
+# Headings of the tables, which have no row without rotations.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "axes": (
+        *("model", "layer", "label", "concept", "category"),
+        *("detectors", "rotated", "rotated_least", "rotated_most", "value"),
+    ),
+    "axes_map": (
+        *("model", "control", "rotations", "detectors", "detectors_rotated", "concepts", "concepts_rotated"),
+        *("length", "length_least", "length_most", "x", "y", "explained_x", "explained_y"),
+    ),
+    "axes_distances": ("model_a", "model_b", "value", "least", "most", "floor", "resolved", "own", "rotated"),
+}
 
-def axes_tables(axes: Axes, embedding: Embedding, about: About) -> dict[str, Rows]:
-    """Tables by file name without suffix."""
+
+def axes_tables(axes: Axes | None, embedding: Embedding, about: About) -> dict[str, Rows]:
+    """Tables by file name without suffix; without rows where axes were not compared."""
+    if axes is None:
+        return {name: [] for name in COLUMNS}
     return {
         "axes": concepts(axes, embedding, about),
         "axes_map": chart(axes, embedding, about),

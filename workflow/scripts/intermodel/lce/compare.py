@@ -277,10 +277,10 @@ def _vary(known: Knowledge, about: About) -> tuple[list[dict[str, Any]], list[Fi
 def _turn(
     embedding: Embedding, known: Knowledge, about: About
 ) -> tuple[dict[str, list[dict[str, Any]]], list[Finding]]:
-    """What axes add beyond rotated units: tables by name, a sentence; nothing without rotations."""
+    """What axes add beyond rotated units: tables by name, a sentence; without rotations tables of no row."""
     settings = about.settings
     if known.rotated is None or settings.variant == "soft_auroc":
-        return {}, []
+        return axes_tables(None, embedding, about), []
     measure = embedding.measures["euclidean"]
     axes = compare_axes(
         embedding.count, known.soft["soft"], known.rotated, known.units, measure.floor.of_pairs(), settings

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from intermodel.lce.agreement import Agreement, Geometry
+from intermodel.lce.axes_tables import COLUMNS as AXES
 from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import ROUNDING, Embedding
 from intermodel.lce.enrichment import Enrichment
@@ -45,6 +46,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("variant", "other", "models", "pairs", "r", "low", "high"),
         *("map_r", "same_closest", "same_neighbour"),
     ),
+    **AXES,
     "findings": ("statement", "table"),
     "warnings": ("statement",),
 }
