@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from intermodel.concepts.activity import layouts
 from intermodel.concepts.counter import Batch, Counter
 from intermodel.concepts.patterns import Patterns, ranges
+from intermodel.concepts.result import Tally
 from intermodel.concepts.tally import RunningTally
 from intermodel.concepts.upsampling import Cells, Geometry
 
-# Cells that are looked at, and pixels of active cells that are enlarged, at a time. With some 100 bytes for each pixel
-# that is active they bound what is held beside maps and tables: about 200 MB.
+# Cells that are looked at, and pixels of active cells that are enlarged, at a time. They bound what is held beside maps
+# and tables: some 300 MB where everything is active.
 CELLS = 1 << 22
 PIXELS = 1 << 21
 
@@ -71,7 +72,7 @@ class DeviceTally(RunningTally):
         if self._rotations:
             self._add_rotated(start, _host(block))
 
-    def result(self) -> Any:
+    def result(self) -> Tally:
         """The tally of all batches, which ends it."""
         self._tables.finish()
         return super().result()
@@ -145,7 +146,7 @@ def pixels_above(
     """Where enlarged maps, (n, U, h, w), exceed the thresholds, (U,) float64, of their units.
 
     Yields int64 positions of image, unit and pixel, counted row by row through a label map, on the device of the maps.
-    The device is waited for twice a block, to learn how much is active.
+    The device is waited for once for each block of images, and of active cells, to learn how much is active.
     """
     rows, columns = _Line(grid.rows, maps.device), _Line(grid.columns, maps.device)
     images = max(1, CELLS // max(1, maps.shape[1] * len(rows.low) * len(columns.low)))
