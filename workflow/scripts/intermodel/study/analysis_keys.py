@@ -39,8 +39,8 @@ class Concepts(Keys):
     )
     rotations: Annotated[int, Field(ge=0, le=8)] = Field(
         0,
-        description="Random rotations of every layer that are dissected for comparison (masks: quantile), three or more "
-        "for intervals; 0: none.",
+        description="Random rotations of every layer that are dissected for comparison (masks: quantile), three or "
+        "more for intervals; 0: none.",
     )
     composition_length: Annotated[int, Field(ge=1, le=3)] = Field(
         3, description="Labels at most in the formulas that explain units of the last layers; 1: no formulas."
