@@ -11,7 +11,8 @@ from small_project import SmallProject
 pytestmark = pytest.mark.workflow
 TELL = """
 import atexit
-atexit.register(lambda: print("limit:", workflow.scheduler.job_rate_limiter and workflow.scheduler.job_rate_limiter.max_jobs))
+limiter = lambda: workflow.scheduler.job_rate_limiter
+atexit.register(lambda: print("limit:", limiter() and limiter().max_jobs))
 """
 
 

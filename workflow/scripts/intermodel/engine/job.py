@@ -26,8 +26,8 @@ def job(log: str, outputs: Iterable[str] = ()) -> Iterator[None]:
     Any other exception is a defect of the program: its traceback goes to the log and to the terminal.
     """
     watch_parent()
-    # Importing torch, scikit-learn or seaborn makes hundreds of thousands of objects that stay. Looking through them for
-    # garbage, again and again and once more at the end, takes a third of what such a job costs to start and to end.
+    # Importing torch, scikit-learn or seaborn makes hundreds of thousands of objects that stay. Looking through them
+    # for garbage, again and again and once more at the end, takes a third of what such a job costs to start and to end.
     gc.set_threshold(200_000)
     # Threads of a network that wait for one another give way at once to those that decode and write. Read when torch
     # is imported.
