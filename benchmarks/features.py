@@ -115,7 +115,7 @@ def ways(name: str, layers: list[str], images: Photographs, folder: Path) -> dic
 
 def measure(full: bool) -> Iterator[Row]:
     """One row for each network."""
-    count, rounds = (96, 5) if full else (32, 3)
+    count, rounds = (288, 3) if full else (32, 3)
     for name, layers in CASES.items():
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
