@@ -45,7 +45,7 @@ demo-models: $(VENV)/installed ## Train the demo's own weights anew (some 50 CPU
 	sha256sum results/demo_models/training/*.safetensors
 
 test: $(VENV)/installed ## Run the whole test suite.
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/installed ## Compare with bare limits and independent baselines; FULL=1 for the published sizes.
 	$(BIN)/python benchmarks/run.py $(if $(FULL),--full)

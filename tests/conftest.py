@@ -26,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Few and long ones first, so that no worker is left with them at the end.
+    items.sort(key=lambda item: not {"workflow", "browser", "real"} & set(item.keywords))
     if not config.getoption("--slow"):
         for item in items:
             if "slow" in item.keywords:
