@@ -57,6 +57,8 @@ class Project:
             "top_images": 20,
             "exemplars": 10,
         }
+        # The one variant that needs a rule of its own.
+        study["analyses"]["lce"] = study["analyses"].get("lce", {}) | {"variant": "soft_auroc"}
         (folder / "study.yaml").write_text(yaml.safe_dump(study))
 
     @property
