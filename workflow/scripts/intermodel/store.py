@@ -156,9 +156,10 @@ def unbuffered(file: h5py.File, name: str) -> h5py.Dataset:
 
     For reading everything once in order, or small pieces of what is not compressed in no order.
     """
+    place = file[name].name.encode()  # a damaged file is told of here
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(1, 0, 0.0)
-    return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access), readonly=True)
+    return h5py.Dataset(h5py.h5d.open(file.id, place, access), readonly=True)
 
 
 def read_strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
@@ -198,7 +199,7 @@ def open_pooled(path: PathLike) -> Iterator[tuple[NDArray[np.str_], Rows, dict[s
     """Yield the image ids, (N,), the features, (N, C) float32, to be read in ranges of rows, and the attributes."""
     with open_file(path) as file:
         require(file, "pooled", "index")
-        ids, values = read_strings(file["index"]), file["pooled"]
+        ids, values = read_strings(file["index"]), unbuffered(file, "pooled")
         if values.ndim != 2 or len(ids) != len(values):
             raise UserError(
                 f"{path} holds pooled features of shape {values.shape} for {len(ids)} image ids, expected (N, C) with "
