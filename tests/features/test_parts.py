@@ -155,6 +155,21 @@ def test_an_orphaned_process_does_not_publish(tmp_path, monkeypatch):
         append(target, 63, 150)
     target.close()
     assert not target.path.exists()
+    assert target.part.exists(), "what its successor resumes"
+
+
+def test_an_orphan_leaves_nothing_once_its_successor_has_finished(tmp_path, monkeypatch):
+    asleep = part(tmp_path)
+    append(asleep, 0, 64)
+    asleep.path.touch()
+    monkeypatch.setattr(parts, "orphaned", lambda: True)
+    with pytest.raises(SystemExit, match="workflow that started this job is gone"):
+        append(asleep, 64, 150)
+    asleep.close()
+    assert list(tmp_path.iterdir()) == [asleep.path]
+    with pytest.raises(SystemExit, match="workflow that started this job is gone"):
+        part(tmp_path)
+    assert list(tmp_path.iterdir()) == [asleep.path]
 
 
 def test_too_little_space_is_told_before_anything_is_computed(tmp_path):

@@ -89,6 +89,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary: Path | None = None
     try:
+        _stop_if_orphaned(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if _watching:
             _remove_remains(path)
@@ -96,8 +97,7 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        if orphaned():
-            raise SystemExit(f"The workflow that started this job is gone or has replaced it; {path} is not published.")
+        _stop_if_orphaned(path)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
@@ -110,6 +110,11 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None and temporary.exists():
             temporary.unlink()
+
+
+def _stop_if_orphaned(path: Path) -> None:
+    if orphaned():
+        raise SystemExit(f"The workflow that started this job is gone or has replaced it; {path} is not published.")
 
 
 def writing_problem(path: str | os.PathLike[str], error: Exception) -> UserError | None:

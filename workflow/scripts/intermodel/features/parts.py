@@ -63,6 +63,13 @@ class Part:
         Digest of everything that the rows depend on; a part with another key is thrown away.
     attributes
         Attributes of the finished file.
+
+    Raises
+    ------
+    UserError
+        If the disk is full, or another process does not stop writing the file.
+    SystemExit
+        If the process that started this one is gone, as from `append` and `finish`.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class Part:
         self.rows = 0
         self._buffer: list[tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]] = []
         self._buffered = 0
+        _stop_if_orphaned(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._resume() or self._make(dtype)
 
@@ -152,8 +160,10 @@ class Part:
         self.part.replace(self.path)
 
     def close(self) -> None:
-        """Leave the file as it is, to be resumed."""
+        """Leave the file as it is, to be resumed; but an orphan whose successor has finished leaves nothing behind."""
         self._file.close()
+        if orphaned() and self.path.exists():
+            self.part.unlink(missing_ok=True)
 
     @property
     def _block(self) -> int:
