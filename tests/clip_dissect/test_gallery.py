@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from intermodel.clip_dissect.dissect import dissect, write_dissection
 from intermodel.clip_dissect.gallery import chosen_units, collect, dissected_concepts, draw_galleries, draw_gallery
-from intermodel.store import create, read_table, write_strings, write_table
+from intermodel.csv_tables import read_table, write_table
+from intermodel.store import create, write_strings
 
 matplotlib.use("Agg")
 

@@ -23,7 +23,8 @@ from intermodel.clip_dissect.summary import (
     summarise_dissections,
     word_rows,
 )
-from intermodel.store import create, read_table, write_strings
+from intermodel.csv_tables import read_table
+from intermodel.store import create, write_strings
 from scipy.stats import kstest
 
 matplotlib.use("Agg")

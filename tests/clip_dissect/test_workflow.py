@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from clip_dissect.conftest import WORDS
-from intermodel.store import read_table
+from intermodel.csv_tables import read_table
 from small_project import SmallProject
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"

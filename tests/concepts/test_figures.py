@@ -33,7 +33,8 @@ from intermodel.concepts.plots import plot_galleries, plot_tables
 from intermodel.concepts.scores import Scores, write_layer
 from intermodel.concepts.set_view import LETTERS, MOST_COMBINATIONS, Combination, combinations, draw_sets, named
 from intermodel.concepts.upsampling import geometry, upsample
-from intermodel.store import Maps, create, read_table
+from intermodel.csv_tables import read_table
+from intermodel.store import Maps, create
 from matplotlib import pyplot as plt
 from PIL import Image
 

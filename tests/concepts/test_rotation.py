@@ -19,8 +19,8 @@ from intermodel.concepts.rotation import Rotation, random_rotation, rotate
 from intermodel.concepts.survival import Survival, survival
 from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
+from intermodel.csv_tables import read_table
 from intermodel.statistics.intervals import student_quantile
-from intermodel.store import read_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:Only .* activations:UserWarning")
 

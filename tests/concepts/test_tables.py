@@ -20,8 +20,8 @@ from intermodel.concepts.tables import (
     unit_rows,
     zero_threshold_share,
 )
+from intermodel.csv_tables import read_table
 from intermodel.engine.errors import UserError
-from intermodel.store import read_table
 
 
 @pytest.fixture(scope="module")

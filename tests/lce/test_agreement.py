@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.csv_tables import read_table, write_table
 from intermodel.lce import tables
 from intermodel.lce.agreement import (
     Geometry,
@@ -20,7 +21,6 @@ from intermodel.lce.agreement_figure import draw_agreement
 from intermodel.lce.distances import euclidean
 from intermodel.lce.files import About, Model
 from intermodel.lce.settings import Settings
-from intermodel.store import read_table, write_table
 from scipy.stats import spearmanr
 
 NAMES = ["a", "b", "c", "d", "e", "f"]

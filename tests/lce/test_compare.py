@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from intermodel import store
+from intermodel import csv_tables, store
 from intermodel.concepts.files import read_tally
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
@@ -66,9 +66,9 @@ def result(tallies: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
         for i, a in enumerate(NAMES)
         for j, b in enumerate(NAMES[: i + 1])
     ]
-    store.write_table(folder / "pairs.csv", pairs)
+    csv_tables.write_table(folder / "pairs.csv", pairs)
     matched = [{key: value for key, value in pair.items() if key != "measure"} for pair in pairs]
-    store.write_table(folder / "matched.csv", [pair for pair in matched if pair["model_a"] != pair["model_b"]])
+    csv_tables.write_table(folder / "matched.csv", [pair for pair in matched if pair["model_a"] != pair["model_b"]])
     chosen = SETTINGS | {"performance": str(table)}
     companions = {"similarity": folder / "pairs.csv", "unit_matching": folder / "matched.csv"}
     compare_models(tallies, describe(NAMES), folder, "scenes", chosen, companions=companions)
@@ -80,44 +80,44 @@ def test_files_hold_the_embedding(result: Path, tallies: list[Path]) -> None:
     assert [model.name for model in about.models] == NAMES and about.models[4].control
     assert (about.images, about.folds, about.tail, about.iou_threshold) == (320, 16, 0.005, 0.04)
     assert embedding.count.shape == (5, 18) and embedding.count[4].sum() < embedding.count[:4].sum(axis=1).min()
-    table = store.read_table(result / "vectors.csv")
+    table = csv_tables.read_table(result / "vectors.csv")
     np.testing.assert_array_equal(table["detectors"].reshape(5, 18), embedding.count)
     assert table["concept"][0] == "concept 1" and table["category"][0] == "part"
-    pairs = store.read_table(result / "distances.csv")
+    pairs = csv_tables.read_table(result / "distances.csv")
     assert len(pairs["value"]) == 4 * 10
     chosen = (pairs["distance"] == "hellinger") & (pairs["model_a"] == "simclr") & (pairs["model_b"] == "vit")
     assert pairs["value"][chosen] == embedding.measures["hellinger"].value.value[1, 3]
-    plane = store.read_table(result / "map.csv")
+    plane = csv_tables.read_table(result / "map.csv")
     np.testing.assert_array_equal(np.column_stack([plane["x"], plane["y"]]), embedding.chart.scores)
-    sets = store.read_table(result / "complementarity.csv")
+    sets = csv_tables.read_table(result / "complementarity.csv")
     np.testing.assert_array_equal(sets["only"] + sets["shared"] + sets["gain_of_other"], sets["union"])
     assert (sets["only_low"] <= sets["only"]).all() and (sets["only_beyond_doubt"] <= sets["only"]).all()
-    ensemble = store.read_table(result / "ensemble.csv")
+    ensemble = csv_tables.read_table(result / "ensemble.csv")
     assert ensemble["concepts"][-1] == (embedding.count > 0).any(axis=0).sum()
-    totals = store.read_table(result / "categories.csv")
+    totals = csv_tables.read_table(result / "categories.csv")
     assert (totals["unique"][totals["category"] == "all"] == embedding.unique.value[:, -1]).all()
     assert (totals["mean_best_iou"][totals["category"] != "all"] > 0).all()
 
 
 def test_groups_are_judged_named_and_held_against_families(result: Path) -> None:
     embedding, about = read_embedding(result / "lce.h5")
-    numbers = store.read_table(result / "cluster_numbers.csv")
+    numbers = csv_tables.read_table(result / "cluster_numbers.csv")
     assert numbers["clusters"].tolist() == [2, 3, 4]
     chosen = int((numbers["chosen"] == "true").sum())
     assert chosen == (len(embedding.groups.stability) > 1)
-    table = store.read_table(result / "enrichment.csv", text=["group"])
+    table = csv_tables.read_table(result / "enrichment.csv", text=["group"])
     assert set(table["grouping"]) == {"cluster", "family"}
     family = (table["grouping"] == "family") & (table["group"] == "control") & (table["name"] == "concept 2")
     share = embedding.count / 40
     expected = share[4, 1] - share[:4, 1].mean()
     assert table["difference"][family] == pytest.approx(expected) and table["inside"][family] == 1
     assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
-    clusters = store.read_table(result / "clusters.csv", text=["name"])
+    clusters = csv_tables.read_table(result / "clusters.csv", text=["name"])
     assert clusters["name"].tolist() == [embedding.groups.names[label] for label in embedding.groups.labels]
     # Five models of which four are trained and of one family: nothing to compare.
-    match = store.read_table(result / "families.csv")
+    match = csv_tables.read_table(result / "families.csv")
     assert match["models"][0] == 4 and match["reason"][0] == "all models are in one family"
-    loadings = store.read_table(result / "loadings.csv")
+    loadings = csv_tables.read_table(result / "loadings.csv")
     assert set(loadings["axis"]) == {1, 2} and (loadings["low"] <= loadings["high"]).all()
     first = loadings["loading"][loadings["axis"] == 1]
     assert (np.diff(np.abs(first)) <= 0).all() and (first**2).sum() == pytest.approx(1)
@@ -125,13 +125,13 @@ def test_groups_are_judged_named_and_held_against_families(result: Path) -> None
 
 
 def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
-    table = store.read_table(result / "performance.csv")
+    table = csv_tables.read_table(result / "performance.csv")
     assert len(table["r"]) == 6 * 2 * 2 and (table["models"] == 4).all()
     undefined = np.isnan(table["r"])
     assert all(reason == "predictor is constant" for reason in table["reason"][undefined])
     # Four models allow 24 permutations: no p-value is below 1/24.
     assert np.nanmin(table["p"]) >= 1 / 24 - 1e-12 and (table["survives"] == "false").all()
-    tasks = store.read_table(result / "tasks.csv")
+    tasks = csv_tables.read_table(result / "tasks.csv")
     assert tasks["task"].tolist() == ["detect", "detect", "normals", "normals"] and (tasks["models"] == 4).all()
     for row, (task, method) in enumerate(zip(tasks["task"], tasks["method"], strict=True)):
         cells = (table["task"] == task) & (table["method"] == method) & ~undefined
@@ -140,7 +140,7 @@ def test_crossing_leaves_controls_out_and_tests_all_cells(result: Path) -> None:
 
 
 def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
-    table = store.read_table(result / "agreement.csv")
+    table = csv_tables.read_table(result / "agreement.csv")
     assert list(zip(table["geometry"].tolist(), table["other"].tolist(), strict=True)) == [
         ("lce", "svcca"),
         ("lce", "unit_matching"),
@@ -149,18 +149,18 @@ def test_agreement_with_similarities_leaves_controls_out(result: Path) -> None:
     # The same similarities under two names agree entirely, which four models cannot show: 1/24, times three tests.
     assert table["r"][2] == pytest.approx(1) and table["p_adjusted"][2] == pytest.approx(3 / 24)
     assert (table["models"][0], table["pairs"][0], table["draws"][0]) == (4, 6, 23)
-    gaps = store.read_table(result / "geometries.csv")
+    gaps = csv_tables.read_table(result / "geometries.csv")
     assert gaps["geometry"].tolist() == ["lce"] * 6 + ["svcca"] * 6 + ["unit_matching"] * 6 and "untrained" not in set(
         gaps["model_b"]
     )
-    pairs = store.read_table(result / "distances.csv")
+    pairs = csv_tables.read_table(result / "distances.csv")
     both = (pairs["distance"] == "euclidean") & (pairs["model_a"] == "simclr") & (pairs["model_b"] == "byol")
     assert gaps["dissimilarity"][3] == pairs["value"][both] and gaps["model_a"][3] == "simclr"
     assert -1 <= table["r"][0] <= 1 and table["p"][0] >= 1 / 24
 
 
 def test_findings_rest_on_tables_that_exist(result: Path) -> None:
-    table = store.read_table(result / "findings.csv")
+    table = csv_tables.read_table(result / "findings.csv")
     assert len(table["statement"]) >= 6
     for name in table["table"]:
         assert (result / name).is_file()
@@ -175,7 +175,7 @@ def test_findings_rest_on_tables_that_exist(result: Path) -> None:
 def test_without_results_the_crossing_is_an_empty_table(tallies: list[Path], tmp_path: Path) -> None:
     compare_models(tallies[:2], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
     assert (tmp_path / "performance.csv").read_text().startswith("category,task,dataset")
-    assert len(store.read_table(tmp_path / "performance.csv")["r"]) == 0
+    assert len(csv_tables.read_table(tmp_path / "performance.csv")["r"]) == 0
 
 
 def test_own_probes_count_as_results(tallies: list[Path], tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_own_probes_count_as_results(tallies: list[Path], tmp_path: Path) -> Non
         with store.create(probes[name]) as file:
             file.create_group("layer4").attrs["accuracy"] = 0.5 + 0.1 * number
     compare_models(tallies, describe(NAMES), tmp_path, "scenes", SETTINGS, {"scenes": probes})
-    table = store.read_table(tmp_path / "performance.csv")
+    table = csv_tables.read_table(tmp_path / "performance.csv")
     assert set(table["task"]) == {"linear_probe"} and set(table["metric"]) == {"accuracy"}
 
 
@@ -242,7 +242,7 @@ def test_layers_of_different_width_and_crops_are_warned_of(
     other = write_model(tmp_path / "narrow.h5", 3, narrow)
     compare_models([tallies[0], other], describe(NAMES[:2]), tmp_path, "scenes", SETTINGS)
     warnings = json.loads(store.read_attributes(tmp_path / "lce.h5")["warnings"])
-    assert store.read_table(tmp_path / "warnings.csv")["statement"].tolist() == warnings
+    assert csv_tables.read_table(tmp_path / "warnings.csv")["statement"].tolist() == warnings
     assert len(warnings) == 3
     assert "different parts of the images" in warnings[0] and "20 to 40 units" in warnings[1]
     assert warnings[2].startswith("No concept is detected by Simclr")
@@ -276,7 +276,7 @@ def test_detectors_are_those_of_the_concepts(
 
 
 def test_variants_are_compared_over_trained_models(result: Path) -> None:
-    table = store.read_table(result / "variants.csv")
+    table = csv_tables.read_table(result / "variants.csv")
     # Without files of AUROC six variants are left.
     assert len(table["r"]) == 15 and (table["models"] == 4).all() and (table["pairs"] == 6).all()
     same = (table["variant"] == "count") & (table["other"] == "fraction")
@@ -291,16 +291,16 @@ def test_rotations_add_what_axes_have_beyond_the_space(
     paths = [write_model(tmp_path / "0.h5", 0, own, rotated=turned)]
     paths += [write_model(tmp_path / f"{k}.h5", k, rotated=[make_sums(k), make_sums(k)]) for k in (1, 2)]
     compare_models(paths, describe(NAMES[:3]), tmp_path, "scenes", SETTINGS)
-    concepts = store.read_table(tmp_path / "axes.csv")
+    concepts = csv_tables.read_table(tmp_path / "axes.csv")
     count = read_embedding(tmp_path / "lce.h5")[0].count
     np.testing.assert_array_equal(concepts["detectors"].reshape(3, 18), count)
     value = concepts["value"].reshape(3, 18)
     np.testing.assert_allclose(value, (concepts["detectors"] - concepts["rotated"]).reshape(3, 18))
     # Rotated units that are the units themselves leave nothing over.
     assert value[0].any() and not value[1:].any()
-    pairs = store.read_table(tmp_path / "axes_distances.csv")
+    pairs = csv_tables.read_table(tmp_path / "axes_distances.csv")
     assert pairs["value"].tolist() == [np.linalg.norm(value[0])] * 2 + [0]
-    places = store.read_table(tmp_path / "axes_map.csv")
+    places = csv_tables.read_table(tmp_path / "axes_map.csv")
     assert (places["rotations"] == 2).all() and places["length"][0] == pytest.approx(np.linalg.norm(value[0]))
     for table, name in ((concepts, "axes"), (pairs, "axes_distances"), (places, "axes_map")):
         assert tuple(table) == tables.COLUMNS[name]
@@ -312,7 +312,7 @@ def test_rotations_add_what_axes_have_beyond_the_space(
 
 def test_without_rotations_nothing_is_said_about_axes(result: Path) -> None:
     for name in ("axes", "axes_map", "axes_distances"):
-        assert len(store.read_table(result / f"{name}.csv")["value" if name != "axes_map" else "length"]) == 0
+        assert len(csv_tables.read_table(result / f"{name}.csv")["value" if name != "axes_map" else "length"]) == 0
     assert "rotation" not in " ".join(findings_of(result))
 
 
@@ -338,10 +338,10 @@ def test_vectors_of_auroc(tallies: list[Path], tmp_path: Path) -> None:
     np.testing.assert_array_equal(embedding.vectors, expected)
     assert any(text.startswith("1 of 18 concepts are left out of all vectors (concept 4)") for text in about.warnings)
     # Seven variants, of which each pair is a row.
-    assert len(store.read_table(tmp_path / "variants.csv")["r"]) == 21
+    assert len(csv_tables.read_table(tmp_path / "variants.csv")["r"]) == 21
     with pytest.raises(ValueError, match="needs 5 files of resampled AUROC, got 0"):
         compare_models(tallies, describe(NAMES), tmp_path, "scenes", chosen)
 
 
 def findings_of(folder: Path) -> list[str]:
-    return [str(text) for text in store.read_table(folder / "findings.csv")["statement"]]
+    return [str(text) for text in csv_tables.read_table(folder / "findings.csv")["statement"]]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from intermodel.concepts.sums import Sums
 from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.csv_tables import read_table, write_table
 from intermodel.lce import figures, map_figure
 from intermodel.lce.embedding import embed
 from intermodel.lce.enrichment_figure import draw_enrichment
@@ -19,7 +20,6 @@ from intermodel.lce.placement import overlap_area
 from intermodel.lce.settings import Settings
 from intermodel.lce.uncertainty import resampling
 from intermodel.plotting import save
-from intermodel.store import read_table, write_table
 
 TITLES = ["Supervised, seed 1", "Supervised, seed 2", "SimCLR", "Untrained"]
 

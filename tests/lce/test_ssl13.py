@@ -16,6 +16,7 @@ import torch
 import yaml
 from intermodel import store
 from intermodel.concepts.files import index_label_maps, tally_layer
+from intermodel.csv_tables import read_table
 from intermodel.data.broden.writer import write_broden
 from intermodel.data.label_maps import build_segmentation
 from intermodel.data.manifest import build_manifest
@@ -26,7 +27,6 @@ from intermodel.features.extract import FeatureFile, extract
 from intermodel.lce.compare import compare_models
 from intermodel.models.formats import FORMATS
 from intermodel.models.load import load_model
-from intermodel.store import read_table
 from intermodel.study import Study
 from intermodel.study.load import read_study
 from published_checkpoints import KWARGS, checkpoint, narrow_resnet50

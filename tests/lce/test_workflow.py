@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from intermodel.concepts.scores import read_scores
-from intermodel.store import read_table
+from intermodel.csv_tables import read_table
 from small_project import SmallProject
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from intermodel import store
+from intermodel import csv_tables
 from intermodel.probe.files import probe_model
 from intermodel.probe.findings import difference
 from intermodel.probe.models import control_of, read_models
@@ -50,9 +50,9 @@ def summarise(write_manifest, write_features, settings, tmp_path):
         names = ("accuracy", "differences", "disagreement", "findings", "disagreement_findings", "warnings")
         tables = [tmp_path / f"{name}.csv" for name in names]
         summarise_probes(files, description, *tables)
-        noted = store.read_table(tables[-1])["warning"]
+        noted = csv_tables.read_table(tables[-1])["warning"]
         assert all(line.startswith(tuple(strengths)) and "at the edge of what was tried" in line for line in noted)
-        return [store.read_table(path) for path in tables[:4]]
+        return [csv_tables.read_table(path) for path in tables[:4]]
 
     return run
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from intermodel import store
+from intermodel import csv_tables, store
 from intermodel.engine.errors import UserError
 from intermodel.probe.files import read_outcome
 from intermodel.probe.models import read_models
@@ -34,7 +34,7 @@ def summary(tmp_path_factory):
     tables = {name: folder / f"{name}.csv" for name in TABLES}
     qualities, probes = ([files[kind][model] for model in layers] for kind in ("quality", "probe"))
     summarise_quality(qualities, probes, description, QUALITY, tables)
-    return {name: store.read_table(path) for name, path in tables.items()}, files, description, folder
+    return {name: csv_tables.read_table(path) for name, path in tables.items()}, files, description, folder
 
 
 def select(table, **wanted):

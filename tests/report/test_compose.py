@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from intermodel.csv_tables import write_table
 from intermodel.engine.errors import UserError
 from intermodel.report.compose import emphasise, format_cell, write_page
 from intermodel.report.content import Figure, Page, Section, Table
-from intermodel.store import write_table
 from opened_page import use_page
 
 SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='40'><rect width='90' height='40' fill='teal'/></svg>"

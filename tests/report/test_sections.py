@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from intermodel.csv_tables import write_table
 from intermodel.report.sections import QUESTIONS, read_sections
-from intermodel.store import write_table
 
 CAPTIONS = Path(__file__).resolve().parents[2] / "docs" / "captions"
 

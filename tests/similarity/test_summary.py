@@ -1,6 +1,6 @@
 import numpy as np
+from intermodel.csv_tables import read_table
 from intermodel.similarity.summary import read_models, summarise_similarity
-from intermodel.store import read_table
 
 
 def test_models_of_a_study(study):

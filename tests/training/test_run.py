@@ -7,11 +7,11 @@ import logging
 import numpy as np
 import pytest
 import torch
+from intermodel.csv_tables import read_table
 from intermodel.data.dataset import Dataset, make_index
 from intermodel.engine.errors import UserError
 from intermodel.models.load import load_model
 from intermodel.models.preprocessing import Preprocessing
-from intermodel.store import read_table
 from intermodel.training.run import train_model, training_images
 from intermodel.training.weights import read_metadata
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from intermodel.csv_tables import read_table
 from intermodel.engine.errors import UserError
-from intermodel.store import read_table
 from intermodel.training.train import History
 from intermodel.training.weights import compact, read_metadata, write_history, write_weights
 from safetensors.torch import load_file, save_file

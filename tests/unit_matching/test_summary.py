@@ -9,7 +9,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from intermodel.store import Maps, read_pooled, read_table
+from intermodel.csv_tables import read_table
+from intermodel.store import Maps, read_pooled
 from intermodel.unit_matching.findings import Models
 from intermodel.unit_matching.gallery import collect, top_images
 from intermodel.unit_matching.groups import Group

@@ -9,7 +9,8 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
-from intermodel.store import align, open_file, read_pooled, read_strings, read_table
+from intermodel.csv_tables import read_table
+from intermodel.store import align, open_file, read_pooled, read_strings
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., CompletedProcess[str]]

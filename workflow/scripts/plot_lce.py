@@ -2,12 +2,12 @@ import intermodel.engine.isolate  # noqa: F401  keeps this environment's package
 from intermodel.engine.job import job
 
 with job(snakemake.log[0], snakemake.output):
+    from intermodel.csv_tables import read_table
     from intermodel.lce import figures, map_figure
     from intermodel.lce.agreement_figure import draw_agreement
     from intermodel.lce.enrichment_figure import draw_enrichment
     from intermodel.lce.files import read_embedding
     from intermodel.plotting import save
-    from intermodel.store import read_table
 
     embedding, about = read_embedding(snakemake.input.embedding)
     output = snakemake.output

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from intermodel import plotting
 from intermodel.clip_dissect.summary import Models
-from intermodel.store import PathLike, read_table
+from intermodel.csv_tables import read_table
+from intermodel.store import PathLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

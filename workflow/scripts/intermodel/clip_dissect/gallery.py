@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from intermodel import plotting
 from intermodel.clip_dissect.dissect import read_dissection
 from intermodel.clip_dissect.summary import LEVEL
-from intermodel.store import PathLike, align, open_file, read_strings, read_table
+from intermodel.csv_tables import read_table
+from intermodel.store import PathLike, align, open_file, read_strings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

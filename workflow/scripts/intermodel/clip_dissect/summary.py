@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from intermodel.clip_dissect.dissect import Dissection, best_cosines, read_dissection
 from intermodel.clip_dissect.scores import WPMI, Floats, normalised
+from intermodel.csv_tables import write_table
 from intermodel.statistics.multiple_testing import benjamini_hochberg
 from intermodel.statistics.nulls import chance_corrected
-from intermodel.store import PathLike, open_file, read_attributes, read_strings, write_table
+from intermodel.store import PathLike, open_file, read_attributes, read_strings
 
 Row = dict[str, Any]
 

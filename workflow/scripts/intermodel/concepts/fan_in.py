@@ -14,7 +14,8 @@ from intermodel.concepts.iou import Denominator
 from intermodel.concepts.scores import read_scores
 from intermodel.concepts.summary import layer_concepts
 from intermodel.concepts.tables import Layer, check_alike, composition_rows, concept_rows, summary_rows, unit_rows
-from intermodel.store import PathLike, read_attributes, write_table
+from intermodel.csv_tables import write_table
+from intermodel.store import PathLike, read_attributes
 
 
 def read_layers(

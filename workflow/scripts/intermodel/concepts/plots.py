@@ -10,8 +10,9 @@ from intermodel.concepts.figures import draw_overview
 from intermodel.concepts.gallery import Images, collect, draw_gallery
 from intermodel.concepts.membership import membership
 from intermodel.concepts.set_view import draw_sets
+from intermodel.csv_tables import read_table
 from intermodel.plotting import save
-from intermodel.store import PathLike, read_table
+from intermodel.store import PathLike
 
 
 def plot_tables(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermodel.concepts.vocabulary import Vocabulary
+from intermodel.csv_tables import read_table, write_table
 from intermodel.engine.seeds import derive_seed
 from intermodel.lce import performance, tables
 from intermodel.lce.agreement import agreement_sentences, agreements, geometries
@@ -25,7 +26,7 @@ from intermodel.lce.knowledge import Knowledge, learn
 from intermodel.lce.settings import Settings
 from intermodel.lce.tasks import Panel, task_rows, task_statements
 from intermodel.lce.variants import all_variants, liken, likeness_sentence
-from intermodel.store import open_file, plain_attributes, read_attributes, read_table, write_table
+from intermodel.store import open_file, plain_attributes, read_attributes
 
 
 def compare_models(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intermodel import plotting, store
+from intermodel import csv_tables, plotting
 from intermodel.probe.models import Model, read_models
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def disagreement_figure(rows: Sequence[Row], models: Sequence[Model]) -> Figure:
 def plot_disagreement(table: str | os.PathLike[str], description: str, path: str | os.PathLike[str]) -> None:
     """Draw the table of `disagreement_rows`; `description` is the JSON text of `Study.describe`."""
     plotting.use_style()
-    columns = store.read_table(table)
+    columns = csv_tables.read_table(table)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     for row in rows:
         row["equal"] = str(row["equal"]) == "true"

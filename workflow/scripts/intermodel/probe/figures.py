@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intermodel import plotting, store
+from intermodel import csv_tables, plotting
 from intermodel.probe.models import Model, read_models
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def plot_accuracy(table: str | os.PathLike[str], description: str, paths: Sequen
         Files to write (svg, png, pdf).
     """
     plotting.use_style()
-    columns = store.read_table(table)
+    columns = csv_tables.read_table(table)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     for path in paths:
         plotting.save(accuracy_figure(rows, read_models(description)), Path(path))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from intermodel import store
+from intermodel import csv_tables, store
 from intermodel.probe.accuracy import paired_difference
 from intermodel.probe.disagreement import COLUMNS as DISAGREEMENT_COLUMNS
 from intermodel.probe.disagreement import disagreement_rows
@@ -50,16 +50,18 @@ def summarise_probes(
     rows = accuracy_rows(files, models)
     outcomes = {model.name: read_outcome(files[model.name], model.main) for model in models}
     pairs = difference_rows(outcomes)
-    store.write_table(accuracy, rows)
-    store.write_table(differences, pairs or {name: [] for name in DIFFERENCE_COLUMNS})
+    csv_tables.write_table(accuracy, rows)
+    csv_tables.write_table(differences, pairs or {name: [] for name in DIFFERENCE_COLUMNS})
     disagreeing = disagreement_rows(outcomes, [model.name for model in models if model.control])
-    store.write_table(disagreements, disagreeing or {name: [] for name in DISAGREEMENT_COLUMNS})
+    csv_tables.write_table(disagreements, disagreeing or {name: [] for name in DISAGREEMENT_COLUMNS})
     sentences = findings(rows, pairs, models)
-    store.write_table(statements, {"statement": sentences, "table": ["accuracy.csv"] * len(sentences)})
+    csv_tables.write_table(statements, {"statement": sentences, "table": ["accuracy.csv"] * len(sentences)})
     sentences = disagreement_findings(disagreeing, models)
     noted = [f"{row['model']}, {row['layer']}: {row['notes']}." for row in rows if row["notes"]]
-    store.write_table(warnings, {"warning": noted})
-    store.write_table(disagreement_statements, {"statement": sentences, "table": ["disagreement.csv"] * len(sentences)})
+    csv_tables.write_table(warnings, {"warning": noted})
+    csv_tables.write_table(
+        disagreement_statements, {"statement": sentences, "table": ["disagreement.csv"] * len(sentences)}
+    )
 
 
 def accuracy_rows(files: Mapping[str, PathLike], models: Sequence[Model]) -> list[Row]:

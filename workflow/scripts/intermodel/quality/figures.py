@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel import plotting, store
+from intermodel import csv_tables, plotting, store
 from intermodel.probe.models import Model, read_models
 from intermodel.quality.model_scores import MODEL_SCORES
 
@@ -116,7 +116,7 @@ def plot_quality(
 
 def table_rows(path: PathLike) -> list[dict[str, Any]]:
     """Rows of a CSV file, with true and false as booleans."""
-    columns = store.read_table(path)
+    columns = csv_tables.read_table(path)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     flags = {"true": True, "false": False}
     return [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel import store
+from intermodel import csv_tables, store
 from intermodel.engine.errors import UserError
 from intermodel.probe.files import read_outcome
 from intermodel.probe.models import Model, read_models
@@ -73,14 +73,14 @@ def summarise_quality(
     scores = score_rows(files, models, "table") + consistency_rows(files, probe_files, models, settings)
     representations = model_rows(files, probe_files, models)
     agreement = agreement_rows(representations)
-    store.write_table(tables["layers"], layers)
-    store.write_table(tables["scores"], scores)
-    store.write_table(tables["models"], representations)
-    store.write_table(tables["agreement"], agreement)
-    store.write_table(tables["calibration"], score_rows(files, models, "calibration"))
+    csv_tables.write_table(tables["layers"], layers)
+    csv_tables.write_table(tables["scores"], scores)
+    csv_tables.write_table(tables["models"], representations)
+    csv_tables.write_table(tables["agreement"], agreement)
+    csv_tables.write_table(tables["calibration"], score_rows(files, models, "calibration"))
     statements = findings(layers, scores, representations, agreement, models)
-    store.write_table(tables["findings"], {"statement": statements, "table": ["scores.csv"] * len(statements)})
-    store.write_table(tables["warnings"], {"warning": warnings(layers)})
+    csv_tables.write_table(tables["findings"], {"statement": statements, "table": ["scores.csv"] * len(statements)})
+    csv_tables.write_table(tables["warnings"], {"warning": warnings(layers)})
 
 
 def layer_rows(files: Mapping[str, PathLike], models: Sequence[Model]) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from intermodel.store import read_table
+from intermodel.csv_tables import read_table
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from intermodel.csv_tables import read_table
 from intermodel.engine.errors import UserError
 from intermodel.report.content import Figure, Section, Table
-from intermodel.store import read_table
 
 # Sentences of a capability and what it warns of; shown as text rather than as tables.
 SENTENCES = ("findings", "warnings")

@@ -9,12 +9,13 @@ from typing import Any
 
 import h5py
 
+from intermodel.csv_tables import write_table
 from intermodel.engine.timings import by_rule, read_jobs, rule_rows
 from intermodel.report.compose import write_page
 from intermodel.report.content import Page, Section, Table
 from intermodel.report.methods import methods_paragraphs
 from intermodel.report.sections import read_sections
-from intermodel.store import open_file, plain_attributes, write_table
+from intermodel.store import open_file, plain_attributes
 
 VERSION = "0.1.0"
 

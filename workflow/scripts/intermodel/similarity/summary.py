@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
+from intermodel.csv_tables import write_table
 from intermodel.similarity.findings import Models, findings, warnings
 from intermodel.similarity.table import pair_rows, representation_rows
-from intermodel.store import write_table
 
 PathLike = str | os.PathLike[str]
 

@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from intermodel.csv_tables import write_table
 from intermodel.engine.errors import UserError
 from intermodel.engine.publish import publish
-from intermodel.store import write_table
 from intermodel.training.train import History
 
 # Largest finite float16.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from intermodel.store import PathLike, write_table
+from intermodel.csv_tables import write_table
+from intermodel.store import PathLike
 from intermodel.unit_matching.findings import Models, findings, warnings
 from intermodel.unit_matching.groups import shared_groups
 from intermodel.unit_matching.tables import edges, group_rows, match_rows, pair_rows, read_pairs, unit_rows

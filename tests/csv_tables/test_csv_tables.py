@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intermodel.csv_tables import read_table, write_table
 from intermodel.engine.errors import UserError
-from intermodel.store import read_table, write_table
 
 # Names of models, concepts and classes hold no line ends of their own, but commas, quotes and any letter.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
