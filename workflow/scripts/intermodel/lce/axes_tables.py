@@ -37,23 +37,30 @@ def axes_tables(axes: Axes | None, embedding: Embedding, about: About) -> dict[s
 
 def concepts(axes: Axes, embedding: Embedding, about: About) -> Rows:
     """A row for each model and concept: detectors before and after rotations, and the entry of the difference."""
-    words = about.vocabulary
     return [
         {
-            "model": model.name,
-            "layer": model.layer,
-            "label": int(words.numbers[label]),
-            "concept": words.names[label],
-            "category": words.categories[words.category[label]],
-            "detectors": int(embedding.count[row, label]),
+            **detectors(embedding, about, row, label),
             "rotated": float(axes.count[:, row, label].mean()),
             "rotated_least": int(axes.count[:, row, label].min()),
             "rotated_most": int(axes.count[:, row, label].max()),
             "value": float(axes.extra[row, label]),
         }
-        for row, model in enumerate(about.models)
-        for label in range(len(words))
+        for row in range(len(about.models))
+        for label in range(len(about.vocabulary))
     ]
+
+
+def detectors(embedding: Embedding, about: About, row: int, label: int) -> dict[str, Any]:
+    """How many units of the model `row` detect the concept `label`, as the first cells of a row of a table."""
+    model, words = about.models[row], about.vocabulary
+    return {
+        "model": model.name,
+        "layer": model.layer,
+        "label": int(words.numbers[label]),
+        "concept": words.names[label],
+        "category": words.categories[words.category[label]],
+        "detectors": int(embedding.count[row, label]),
+    }
 
 
 def chart(axes: Axes, embedding: Embedding, about: About) -> Rows:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from intermodel.lce.agreement import Agreement, Geometry
 from intermodel.lce.axes_tables import COLUMNS as AXES
+from intermodel.lce.axes_tables import detectors
 from intermodel.lce.complementarity import greedy_order
 from intermodel.lce.embedding import ROUNDING, Embedding
 from intermodel.lce.enrichment import Enrichment
@@ -76,20 +77,14 @@ def tables(embedding: Embedding, about: About, category_iou: ArrayLike) -> dict[
 
 def vectors(embedding: Embedding, about: About) -> Rows:
     """A row for each model and concept, concepts that nobody detects included."""
-    words = about.vocabulary
     return [
         {
-            "model": model.name,
-            "layer": model.layer,
-            "label": int(words.numbers[label]),
-            "concept": words.names[label],
-            "category": words.categories[words.category[label]],
-            "detectors": int(embedding.count[row, label]),
+            **detectors(embedding, about, row, label),
             "value": float(embedding.vectors[row, label]),
             "presence": float(embedding.presence[row, label]),
         }
-        for row, model in enumerate(about.models)
-        for label in range(len(words))
+        for row in range(len(about.models))
+        for label in range(len(about.vocabulary))
     ]
 
 

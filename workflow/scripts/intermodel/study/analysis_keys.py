@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from intermodel.study.keys import Fraction, Keys, Names, Positive, Sha256
 
+GalleryUnits = Annotated[int, Field(ge=0, le=64, description="Units shown per model in the gallery; 0: none.")]
+
 
 class Concepts(Keys):
     """Network Dissection: which labelled concept does each unit detect?"""
@@ -48,9 +50,7 @@ class Concepts(Keys):
     composition_beam: Annotated[int, Field(ge=1, le=100)] = Field(
         5, description="Formulas kept after every round of their search."
     )
-    gallery_units: Annotated[int, Field(ge=0, le=64)] = Field(
-        12, description="Units shown per model in the gallery; 0: none."
-    )
+    gallery_units: GalleryUnits = 12
 
 
 Measure = Literal[
@@ -169,9 +169,7 @@ class ClipDissect(Keys):
     permutations: Annotated[int, Field(ge=0, le=10000)] = Field(
         200, description="Units with shuffled images, in each layer, that names must surpass; 0: none."
     )
-    gallery_units: Annotated[int, Field(ge=0, le=64)] = Field(
-        12, description="Units shown per model in the gallery; 0: none."
-    )
+    gallery_units: GalleryUnits = 12
 
 
 class Probe(Keys):
