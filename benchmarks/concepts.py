@@ -18,8 +18,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
+from measuring import Row, alternate, main, peak, row  # before numpy: it sets the number of threads
+
+# isort: split
 import numpy as np
-from measuring import Row, alternate, main, peak, row
 from intermodel.concepts.patterns import label_patterns
 from intermodel.concepts.tally import tally
 from intermodel.concepts.thresholds import exact_thresholds
