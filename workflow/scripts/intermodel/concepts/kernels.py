@@ -1,30 +1,15 @@
 """The inner loops of the tally, compiled.
 
-Everything that is compiled lives in this file: compiled code is kept on disk beside it, or where that cannot be written
-in the user's cache, and is made anew when this file changes. The order of evaluation is that of `upsampling`, and the
-compiler may not change it, so pixels are active here exactly where `upsample` says so.
+The order of evaluation is that of `upsampling`, and the compiler may not change it, so pixels are active here exactly
+where `upsample` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from intermodel.concepts.numba_import import njit
-
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def compiled(function: Function) -> Function:
-    """Compile a function at its first call, once for all processes where any folder for that can be written."""
-    try:
-        fast: Function = njit(cache=True)(function)
-    except RuntimeError:  # no folder can
-        fast = njit(function)
-    return fast
+from intermodel.engine.compiled import compiled
 
 
 @compiled

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from intermodel.models.preprocessing import Preprocessing
 
+# Images for which importing a compiler costs less than it saves.
+MANY = 256
+
 
 class Images(Protocol):
     """What extraction needs of a data set; `image` may be called by several threads at once."""
@@ -58,9 +61,10 @@ def batches(
     """
     pending: deque[tuple[int, torch.Tensor, list[Future[None]]]] = deque()
     starts = iter(wanted[::batch_size])
+    compiled = len(wanted) >= MANY
 
     def fill(target: NDArray[np.uint8], index: int) -> None:
-        target[...] = preprocessing.pixels(images.image(index), f"The image {str(images.ids[index])!r}")
+        target[...] = preprocessing.pixels(images.image(index), f"The image {str(images.ids[index])!r}", compiled)
 
     if workers == 0:
         ahead = 0

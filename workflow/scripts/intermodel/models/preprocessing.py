@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from intermodel.engine.errors import UserError
 from intermodel.models.record import check_keys
+from intermodel.models.resampling import FILTERS, resize_and_crop
 
 if TYPE_CHECKING:
     import torch
@@ -32,11 +32,6 @@ _CHOICES = {
 }
 # Of a resized image, before the crop: some 500 MB.
 MOST_PIXELS = 2**28 * 2 // 3
-_FILTERS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "nearest": Image.Resampling.NEAREST,
-}
 
 
 @dataclass(frozen=True)
@@ -161,7 +156,7 @@ class Preprocessing:
         x, y = width / new_width, height / new_height
         return left * x, top * y, (left + self.size[1]) * x, (top + self.size[0]) * y
 
-    def pixels(self, image: NDArray[np.uint8], name: str = "the image") -> NDArray[np.uint8]:
+    def pixels(self, image: NDArray[np.uint8], name: str = "the image", compiled: bool = False) -> NDArray[np.uint8]:
         """Resize and crop an image.
 
         Parameters
@@ -170,6 +165,8 @@ class Preprocessing:
             (H, W, 3) uint8, RGB.
         name
             What the image is called, for error messages.
+        compiled
+            As for `resampling.resize_and_crop`: the same pixels, faster for many images.
 
         Returns
         -------
@@ -192,18 +189,14 @@ class Preprocessing:
                 f"{name} has {height}x{width} pixels (height x width), so long and narrow that resize: {self.resize} "
                 f"makes {new_height}x{new_width} of it; set resize: squash, or remove the image."
             )
-        if (new_height, new_width) != (height, width):
-            resized = Image.fromarray(image).resize((new_width, new_height), _FILTERS[self.interpolation])
-            image = np.asarray(resized)
-        if (new_height, new_width) == self.size:
-            return image
-        if self.crop == "none" or new_height < self.size[0] or new_width < self.size[1]:
+        fits = (new_height, new_width) == self.size
+        if not fits and (self.crop == "none" or new_height < self.size[0] or new_width < self.size[1]):
             raise UserError(
                 f"{name} has {new_height}x{new_width} pixels (height x width) after resize: {self.resize}, but the "
                 f"network takes {self.size[0]}x{self.size[1]} with crop: {self.crop}; set resize: shorter or squash."
             )
         left, top = self._corner(new_width, new_height)
-        return image[top : top + self.size[0], left : left + self.size[1]]
+        return resize_and_crop(image, (new_height, new_width), (top, left), self.size, self.interpolation, compiled)
 
     def normalise(self, batch: torch.Tensor) -> torch.Tensor:
         """Scale and normalise a batch.
@@ -280,7 +273,7 @@ def from_timm(config: Mapping[str, Any], size: tuple[int, int] | None = None) ->
     mode = config.get("crop_mode") or "center"
     interpolation = config.get("interpolation") or "bicubic"
     supported = mode == "squash" or (mode == "center" and height == width)
-    if not supported or interpolation not in _FILTERS:
+    if not supported or interpolation not in FILTERS:
         raise UserError(
             f"The model's timm configuration asks for crop_mode {mode!r}, interpolation {interpolation!r} and an "
             f"input of {height}x{width}, which cannot be taken over as it is; write `preprocessing` into the "
