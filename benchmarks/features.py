@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from measuring import Row, alternate, main, peak, row
@@ -37,7 +38,8 @@ CASES = {
     "vit_tiny_patch16_224": ["blocks.2", "blocks.5", "blocks.8", "blocks.11"],
 }
 BATCH, THREADS = 32, 2
-PIXELS = {"size": 224, "crop_fraction": 0.875, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+SIDE, RESIZED = 224, 256
+PIXELS = {"size": SIDE, "resize_size": RESIZED, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 class Photographs:
@@ -55,6 +57,15 @@ class Photographs:
         """Image i as RGB."""
         with Image.open(self._files[i]) as picture:
             return np.asarray(picture.convert("RGB"))
+
+    def crop(self, i: int) -> NDArray[np.uint8]:
+        """The centre of image i, resized, as everybody makes it with Pillow."""
+        with Image.open(self._files[i]) as picture:
+            short = min(picture.size)
+            width, height = (RESIZED * side // short for side in picture.size)
+            resized = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+            left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
+            return np.asarray(resized.crop((left, top, left + SIDE, top + SIDE)))
 
 
 def photographs(folder: Path, count: int) -> Photographs:
@@ -80,9 +91,7 @@ def hooks(model: LoadedModel, images: Photographs, layers: list[str], folder: Pa
     ]
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
-            pixels = np.stack(
-                [model.preprocessing.pixels(images.image(i)) for i in range(start, min(start + BATCH, len(images)))]
-            )
+            pixels = np.stack([images.crop(i) for i in range(start, min(start + BATCH, len(images)))])
             model.network(model.preprocessing.normalise(torch.from_numpy(pixels)).contiguous())
     for handle in handles:
         handle.remove()
@@ -95,7 +104,7 @@ def ways(name: str, layers: list[str], images: Photographs, folder: Path) -> dic
     spec = {"architecture": name, "preprocessing": PIXELS}
     plain, own = load_model(spec), load_model(spec)
     plain.network.eval()
-    batch = torch.rand(BATCH, 3, 224, 224)
+    batch = torch.rand(BATCH, 3, SIDE, SIDE)
 
     def bare() -> None:
         with torch.inference_mode():
@@ -113,21 +122,26 @@ def ways(name: str, layers: list[str], images: Photographs, folder: Path) -> dic
     return {"bare forward": bare, "plain hooks": lambda: hooks(plain, images, layers, folder), "ours": ours}
 
 
+def once(name: str, layers: list[str], images: Photographs, folder: Path) -> None:
+    """Our way, by itself."""
+    ways(name, layers, images, folder)["ours"]()
+
+
 def measure(full: bool) -> Iterator[Row]:
     """One row for each network."""
     count, rounds = (288, 3) if full else (32, 3)
-    for name, layers in CASES.items():
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            images = photographs(folder, count)
-            torch.set_num_threads(1)  # a process whose parent has started threads could not start its own
-            chosen = ways(name, layers, images, folder)
-            memory = peak(chosen["ours"])
-            torch.set_num_threads(THREADS)
-            seconds = alternate(chosen, rounds)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        images = photographs(folder, count)
+        # All before this process starts threads: its children could not start theirs any more.
+        torch.set_num_threads(1)
+        memory = {name: peak(partial(once, name, layers, images, folder)) for name, layers in CASES.items()}
+        torch.set_num_threads(THREADS)
+        for name, layers in CASES.items():
+            seconds = alternate(ways(name, layers, images, folder), rounds)
             check(folder, layers)
-            what = f"extraction, {name}, {len(layers)} layers in full, {count} photographs, 2 threads"
-            yield row(what, seconds, limit="bare forward", baseline="plain hooks", memory=memory)
+            what = f"extraction, {name}, {len(layers)} layers in full, {count} photographs, {THREADS} threads"
+            yield row(what, seconds, limit="bare forward", baseline="plain hooks", memory=memory[name])
 
 
 def check(folder: Path, layers: list[str]) -> None:
