@@ -266,3 +266,32 @@ def test_unbuffered_data_sets_keep_no_chunk(tmp_path: Path) -> None:
         assert found.id.get_access_plist().get_chunk_cache()[1] == 0
         for start in (40, 3, 17):
             np.testing.assert_array_equal(found[start : start + 7], values[start : start + 7])
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 4096, 4097, 9000])
+def test_strings_survive_whatever_their_number(tmp_path: Path, count: int) -> None:
+    texts = ["ü" * (number % 7) + str(number) for number in range(count)]
+    with store.create(tmp_path / "a.h5") as file:
+        store.write_strings(file, "list", texts)
+        store.write_strings(file, "array", np.array(texts, dtype=np.str_))
+    with store.open_file(tmp_path / "a.h5") as file:
+        for name in ("list", "array"):
+            found = store.read_strings(file[name])
+            assert found.dtype.kind == "U"
+            assert found.tolist() == texts
+
+
+def test_many_strings_are_not_held_as_objects(tmp_path: Path) -> None:
+    import tracemalloc
+
+    texts = np.array([f"{number:08}" for number in range(100_000)])
+    tracemalloc.start()
+    with store.create(tmp_path / "a.h5") as file:
+        store.write_strings(file, "index", texts)
+    with store.open_file(tmp_path / "a.h5") as file:
+        found = store.read_strings(file["index"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found == texts).all()
+    # The array and the blocks that it is put together from; as objects they would take some 9 MB more.
+    assert peak < 2 * texts.nbytes + 2_000_000

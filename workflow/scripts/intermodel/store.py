@@ -27,6 +27,8 @@ from intermodel.engine.publish import publish
 
 PathLike = str | os.PathLike[str]
 
+# Strings that are held as objects of Python at a time, which take many times the room of their text.
+STRINGS = 4096
 # Blocks of units are no larger than this, or than a chunk of the file where that is more.
 CHEAP_MB = 32
 
@@ -163,13 +165,19 @@ def unbuffered(file: h5py.File, name: str) -> h5py.Dataset:
 
 def read_strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
     """A string data set as a numpy array of str."""
-    values = dataset.asstr()[...]
-    return np.asarray(values, dtype=np.str_).reshape(dataset.shape)
+    text = dataset.asstr()
+    if dataset.ndim != 1 or len(dataset) <= STRINGS:
+        return np.asarray(text[...], dtype=np.str_).reshape(dataset.shape)
+    blocks = range(0, len(dataset), STRINGS)
+    return np.concatenate([np.asarray(text[start : start + STRINGS], dtype=np.str_) for start in blocks])
 
 
 def write_strings(group: h5py.Group, name: str, values: Sequence[str] | NDArray[np.str_]) -> None:
     """Write strings as variable-length UTF-8."""
-    group.create_dataset(name, data=np.asarray(list(values), dtype=object), dtype=h5py.string_dtype("utf-8"))
+    dataset = group.create_dataset(name, np.shape(values), h5py.string_dtype("utf-8"))
+    for start in range(0, len(values), STRINGS):
+        block = slice(start, start + STRINGS)
+        dataset[block] = np.asarray(list(values[block]), dtype=object)
 
 
 @dataclass(frozen=True)

@@ -102,4 +102,6 @@ def _reduce(tensor: torch.Tensor, arrangement: Arrangement, dtype: torch.dtype |
     maps = arrangement.maps(tensor)
     lowest, highest = maps.amin(dim=(1, 2, 3)), maps.amax(dim=(1, 2, 3))
     largest = torch.maximum(lowest.abs(), highest.abs()).float()
-    return Captured(pooled, finite, maps.to(dtype, memory_format=torch.contiguous_format, copy=True), largest)
+    # Converted first, so that less is moved.
+    stored = maps.to(dtype).contiguous()
+    return Captured(pooled, finite, stored.clone() if stored is maps else stored, largest)

@@ -213,14 +213,13 @@ class Preprocessing:
         """
         import torch
 
-        tensor = batch.permute(0, 3, 1, 2)
-        if self.channel_order == "bgr":
-            tensor = tensor.flip(1).contiguous(memory_format=torch.channels_last)
-        tensor = tensor.to(torch.float32).div_(255)
+        values = (batch.flip(3) if self.channel_order == "bgr" else batch).to(torch.float32).div_(255)
         if self.mean is not None:
-            mean, std = (torch.tensor(value, device=batch.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
-            tensor = tensor.sub_(mean).div_(std)
-        return tensor
+            # Whole rows at a time: three values alone are too few for vector instructions.
+            rows = values.view(*values.shape[:2], -1)
+            for change, constants in ((rows.sub_, self.mean), (rows.div_, self.std)):
+                change(torch.tensor(constants, device=batch.device).repeat(values.shape[2]))
+        return values.permute(0, 3, 1, 2)
 
     def check_input(self, tensor: torch.Tensor) -> None:
         """Raise `UserError` unless `tensor` can be what this preprocessing makes of images.
