@@ -29,6 +29,8 @@ PathLike = str | os.PathLike[str]
 
 # Strings that are held as objects of Python at a time, which take many times the room of their text.
 STRINGS = 4096
+# Bytes of texts, and of what else is no data, that HDF5 keeps meanwhile.
+KEPT = 1 << 17
 # Blocks of units are no larger than this, or than a chunk of the file where that is more.
 CHEAP_MB = 32
 
@@ -169,7 +171,21 @@ def read_strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
     if dataset.ndim != 1 or len(dataset) <= STRINGS:
         return np.asarray(text[...], dtype=np.str_).reshape(dataset.shape)
     blocks = range(0, len(dataset), STRINGS)
-    return np.concatenate([np.asarray(text[start : start + STRINGS], dtype=np.str_) for start in blocks])
+    with _little_kept(dataset.file):
+        return np.concatenate([np.asarray(text[start : start + STRINGS], dtype=np.str_) for start in blocks])
+
+
+@contextmanager
+def _little_kept(file: h5py.File) -> Iterator[None]:
+    """Keep HDF5 from holding on to the texts that it reads, of which it would keep up to 32 MB."""
+    usual, small = file.id.get_mdc_config(), file.id.get_mdc_config()
+    small.set_initial_size = True
+    small.initial_size = small.min_size = small.max_size = KEPT
+    file.id.set_mdc_config(small)
+    try:
+        yield
+    finally:
+        file.id.set_mdc_config(usual)
 
 
 def write_strings(group: h5py.Group, name: str, values: Sequence[str] | NDArray[np.str_]) -> None:
