@@ -25,7 +25,7 @@ ENVIRONMENTS = {
     "features": ("arrays", "images", "networks", "compiled"),
     "concepts": ("arrays", "images", "statistics", "figures", "compiled"),
     "unit_matching": ("arrays", "statistics", "figures"),
-    "clip_dissect": ("arrays", "images", "networks", "language", "statistics", "figures"),
+    "clip_dissect": ("arrays", "images", "networks", "language", "statistics", "figures", "compiled"),
     "similarity": ("arrays", "statistics", "figures"),
     "probe": ("arrays", "statistics", "figures"),
     "quality": ("arrays", "images", "statistics", "figures"),

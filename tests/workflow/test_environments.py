@@ -29,7 +29,9 @@ OPTIONAL = {
     ("lce", "torch"): "the same, to read tallies",
     ("lce", "numba"): "tallies are read, not made",
     ("unit_matching", "torchvision"): "galleries need maps, which are kept of data sets with masks",
+    ("training", "numba"): "images that are learned from are resized by Pillow",
     ("unit_matching", "torch"): "of the preprocessing only the geometry is used",
+    ("unit_matching", "numba"): "the same",
 }
 NETWORKS = {"features", "training", "data_torchvision", "clip_dissect"}
 
