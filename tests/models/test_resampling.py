@@ -56,7 +56,7 @@ def test_sides_that_change_differently_give_the_pixels_of_pillow(height, width, 
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-@pytest.mark.parametrize("shape", [(375, 500), (500, 375), (333, 500), (1200, 1600), (256, 257), (2000, 2000)])
+@pytest.mark.parametrize("shape", [(375, 500), (500, 375), (333, 500), (500, 333), (240, 320), (150, 150), (1200, 1600), (256, 257), (2000, 2000)])
 def test_photographs_of_usual_shapes_are_resized_by_compiled_code(monkeypatch, shape, interpolation):
     preprocessing = Preprocessing((224, 224), interpolation=interpolation, crop_fraction=0.95)
     image = noise(*shape)

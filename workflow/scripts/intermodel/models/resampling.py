@@ -63,13 +63,14 @@ def resize_and_crop(
 
 
 def _columns_first(old: tuple[int, ...], new: tuple[int, int]) -> bool:
-    """Whether Pillow is known to take the columns first: any version where an image is reduced alike on both sides.
+    """Whether Pillow is known to take the columns first: any version where both sides change alike.
 
-    From version 13 on it takes the rows of some other shapes first, such as those of images that are high and narrow.
+    From version 13 on it takes the rows of images first that are more than twice as high as wide, or so to be after
+    sides that change differently; the bound keeps away from where roundings decide.
     """
     (height, width), (new_height, new_width) = old, new
     alike = abs(new_height * width - new_width * height) < max(height, width)
-    return alike and new_height < height and new_width < width and 2 * height <= 3 * width
+    return alike and 10 * height <= 19 * width
 
 
 @lru_cache(len(FILTERS))
