@@ -129,7 +129,7 @@ def once(name: str, layers: list[str], images: Photographs, folder: Path) -> Non
 
 def measure(full: bool) -> Iterator[Row]:
     """One row for each network."""
-    count, rounds = (480, 3) if full else (32, 3)
+    count, rounds = (480, 5) if full else (32, 3)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         images = photographs(folder, count)
