@@ -28,6 +28,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as in the jobs of the workflo
 
 import numpy as np
 import torch
+from intermodel.data.image_file import read_image
 from intermodel.features.extract import FeatureFile, extract
 from intermodel.models.load import LoadedModel, load_model
 from numpy.typing import NDArray
@@ -54,9 +55,8 @@ class Photographs:
         return len(self._files)
 
     def image(self, i: int) -> NDArray[np.uint8]:
-        """Image i as RGB."""
-        with Image.open(self._files[i]) as picture:
-            return np.asarray(picture.convert("RGB"))
+        """Image i as RGB, as data sets read it."""
+        return read_image(self._files[i])
 
     def crop(self, i: int) -> NDArray[np.uint8]:
         """The centre of image i, resized, as everybody makes it with Pillow."""

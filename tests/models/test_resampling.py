@@ -7,6 +7,12 @@ from intermodel.models.preprocessing import Preprocessing
 from intermodel.models.resampling import FILTERS, resize_and_crop
 from PIL import Image
 
+# Of photographs: lying, standing, of usual cameras, smaller than what networks take, as large as that, much larger.
+SHAPES = [
+    *[(375, 500), (500, 375), (333, 500), (500, 333)],
+    *[(240, 320), (150, 150), (256, 257), (1200, 1600), (2000, 2000)],
+]
+
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     """Black, white and grey pixels, whose weighted sums leave 0..255 often."""
@@ -56,7 +62,7 @@ def test_sides_that_change_differently_give_the_pixels_of_pillow(height, width, 
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-@pytest.mark.parametrize("shape", [(375, 500), (500, 375), (333, 500), (500, 333), (240, 320), (150, 150), (1200, 1600), (256, 257), (2000, 2000)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_photographs_of_usual_shapes_are_resized_by_compiled_code(monkeypatch, shape, interpolation):
     preprocessing = Preprocessing((224, 224), interpolation=interpolation, crop_fraction=0.95)
     image = noise(*shape)

@@ -7,7 +7,9 @@ with job(snakemake.log[0], snakemake.output):
     from intermodel.concepts.plots import plot_galleries, plot_tables
     from intermodel.data.open import open_dataset
     from intermodel.engine.environment import expand
+    from intermodel.plotting import load_seaborn
 
+    load_seaborn()
     files, figures = snakemake.input, snakemake.output
     plot_tables(
         files.summary, files.concepts, overview=figures.overview, concept_map=figures.concepts, sets=figures.sets

@@ -9,7 +9,9 @@ with job(snakemake.log[0], snakemake.output):
     from intermodel.clip_dissect.summary import read_models
     from intermodel.data.open import open_dataset
     from intermodel.engine.environment import expand
+    from intermodel.plotting import load_seaborn
 
+    load_seaborn()
     files, figures = snakemake.input, snakemake.output
     tables = {name: files[name] for name in ("units", "words", "summary", "pairs")}
     models = read_models(snakemake.params.models, snakemake.params.layers)

@@ -7,8 +7,9 @@ with job(snakemake.log[0], snakemake.output):
     from intermodel.lce.agreement_figure import draw_agreement
     from intermodel.lce.enrichment_figure import draw_enrichment
     from intermodel.lce.files import read_embedding
-    from intermodel.plotting import save
+    from intermodel.plotting import load_seaborn, save
 
+    load_seaborn()
     embedding, about = read_embedding(snakemake.input.embedding)
     output = snakemake.output
     save(map_figure.draw_map(embedding, about), output.map)

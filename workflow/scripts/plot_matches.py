@@ -6,9 +6,11 @@ with job(snakemake.log[0], snakemake.output):
 
     from intermodel.data.open import open_dataset
     from intermodel.engine.environment import expand
+    from intermodel.plotting import load_seaborn
     from intermodel.unit_matching.plots import draw_figures
     from intermodel.unit_matching.summary import read_models
 
+    load_seaborn()
     files, layers = snakemake.input, snakemake.params.layers
     draw_figures(
         files.pairs,

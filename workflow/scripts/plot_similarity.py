@@ -2,9 +2,11 @@ import intermodel.engine.isolate  # noqa: F401  keeps this environment's package
 from intermodel.engine.job import job
 
 with job(snakemake.log[0], snakemake.output):
+    from intermodel.plotting import load_seaborn
     from intermodel.similarity.figures import draw_figures
     from intermodel.similarity.summary import read_models
 
+    load_seaborn()
     draw_figures(
         snakemake.input.pairs,
         snakemake.input.intervals,

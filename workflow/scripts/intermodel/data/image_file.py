@@ -61,7 +61,8 @@ def read_image(path: PathLike) -> NDArray[np.uint8]:
     """
     with _opened(path, "image") as image:
         image.load()
-        return to_rgb(ImageOps.exif_transpose(image), str(path))
+        ImageOps.exif_transpose(image, in_place=True)  # which copies nothing where nothing is to be turned
+        return to_rgb(image, str(path))
 
 
 def to_rgb(image: Image.Image, name: str) -> NDArray[np.uint8]:

@@ -1,24 +1,20 @@
 """Compiling inner loops with numba, which is imported without scipy's linear algebra.
 
 numba imports it, some 0.3 CPU seconds in every job that compiles, to be able to compile products of matrices; nothing
-here compiles one. scipy itself is untouched and works when it is imported later.
+here compiles one.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-if "scipy" not in sys.modules:
-    sys.modules["scipy"] = None  # type: ignore[assignment]
-    try:
-        # The module that asks, whether another version has it or not.
-        with suppress(ImportError):
-            import numba.np.arraymath  # noqa: F401
-    finally:
-        del sys.modules["scipy"]
+from intermodel.engine.imports import without
+
+# The module that asks for scipy, whether another version has it or not.
+with without("scipy"), suppress(ImportError):
+    import numba.np.arraymath  # noqa: F401
 
 from numba import njit
 
