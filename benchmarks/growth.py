@@ -360,7 +360,7 @@ def measure(step: Step, dimension: str, sizes: Sequence[int]) -> Growth:
 def draw(found: Sequence[Growth], path: Path) -> None:
     """Processor time and memory against size, one panel for each dimension."""
     import matplotlib.pyplot as plt
-    from intermodel.plotting import DOUBLE, PALETTE, inches, save, use_style
+    from intermodel.plotting import DOUBLE, NEUTRAL, PALETTE, inches, save, use_style
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     use_style()
@@ -369,14 +369,15 @@ def draw(found: Sequence[Growth], path: Path) -> None:
     figure, axes = plt.subplots(2, len(dimensions), figsize=inches(DOUBLE, 95), sharey="row", layout="constrained")
     for column, dimension in enumerate(dimensions):
         for growth in (growth for growth in found if growth.dimension == dimension):
-            style = {"color": PALETTE[steps.index(growth.step)], "marker": "os^DvPXp"[steps.index(growth.step)]}
+            number = steps.index(growth.step)
+            style = {"color": (*PALETTE[:-1], NEUTRAL)[number], "marker": "os^DvPXp"[number]}
             for axis, values in ((axes[0, column], growth.seconds), (axes[1, column], growth.peak)):
                 axis.loglog(growth.sizes, values, label=growth.step, markersize=4, **style)
         axes[1, column].set_xlabel(f"number of {dimension}")
     for axis in axes.flat:
         for scale in (axis.xaxis, axis.yaxis):
             low, high = scale.get_view_interval()
-            scale.set_major_locator(LogLocator(subs=(1,) if high / low > 50 else (1, 2, 5)))
+            scale.set_major_locator(LogLocator(subs=(1,) if high / low > 30 else (1, 2, 5)))
             scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             scale.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("processor time [s]")
