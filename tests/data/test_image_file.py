@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,3 +135,22 @@ def test_lossy_label_maps_are_refused(tmp_path: Path, save: Save) -> None:
 
 def test_encode_png() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(picture(2))))), picture(2))
+
+
+def test_broken_exif_beside_good_pixels_is_read_in_silence_by_any_number_of_threads(tmp_path: Path) -> None:
+    path = tmp_path / "broken.jpg"
+    Image.new("RGB", (8, 6), (200, 0, 0)).save(path, exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0\x01\0\0\0")
+    code = f"""
+import sys
+sys.path[:] = {sys.path!r}
+import warnings
+warnings.simplefilter("always")
+from concurrent.futures import ThreadPoolExecutor
+from intermodel.data.image_file import read_image
+before = list(warnings.filters)
+with ThreadPoolExecutor(8) as pool:
+    print({{pixels.shape for pixels in pool.map(read_image, [{str(path)!r}] * 400)}})
+print(warnings.filters == before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.split("\n")[:2], done.stderr) == (["{(6, 8, 3)}", "True"], "")

@@ -26,15 +26,17 @@ _ORIENTATION = 0x0112  # the EXIF tag
 # What the suffixes of `walk.SUFFIXES` stand for. Pillow knows more, and would hand PostScript to an interpreter.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 
+# Pillow tells e.g. of broken EXIF beside good pixels. Once and for all: `catch_warnings` around each image would mix up
+# the filters of threads that decode at the same time.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 
 @contextmanager
 def _opened(path: PathLike, what: str) -> Iterator[Image.Image]:
     """Open an image file; what goes wrong in the block is told as the fault of this file, which is called `what`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # e.g. broken EXIF beside good pixels
-            with Image.open(path, formats=_FORMATS) as image:
-                yield image
+        with Image.open(path, formats=_FORMATS) as image:
+            yield image
     except UserError:
         raise
     except FileNotFoundError as error:
