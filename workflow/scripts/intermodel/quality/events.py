@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +118,7 @@ def active_events(features: Rows, eps: float = 2.0, ddof: int = 0, chunk: int = 
     """
     images, units = check_shape(features)
     indptr = np.zeros(images + 1, dtype=np.int64)
-    columns: list[NDArray[np.int32]] = []
-    deviations: list[FloatArray] = []
-    excesses: list[FloatArray] = []
+    columns, deviations, excesses = [], [], []
     empty = True
     for start, rows in row_blocks(features, chunk):
         values = as_finite(rows, start)
@@ -134,20 +132,13 @@ def active_events(features: Rows, eps: float = 2.0, ddof: int = 0, chunk: int = 
         raise all_zero(images)
     return Events(
         np.cumsum(indptr, out=indptr),
-        _joined(columns),
-        _joined(deviations),
-        _joined(excesses),
+        np.concatenate(columns),
+        np.concatenate(deviations),
+        np.concatenate(excesses),
         units,
         eps,
         ddof,
     )
-
-
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """One array of all parts, which are let go of, so that the table is never in memory twice."""
-    whole = np.concatenate(parts)
-    parts.clear()
-    return whole
 
 
 @dataclass(frozen=True)
